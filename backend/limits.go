@@ -22,7 +22,7 @@ const (
 	MaxPageBytes    = 4 << 20  // of the metadata in one Page, after which the next page begins
 )
 
-// Limits of what a project holds. A project that exceeds one stays usable.
+// Limits of the contents of a project. A project that exceeds one stays usable.
 const (
 	MaxTypes         = 500     // secret types of a project
 	MaxSchemasBytes  = 4 << 20 // of the schemas of these

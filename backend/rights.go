@@ -64,7 +64,7 @@ type Place struct {
 // must be named: an empty Environment leaves it out.
 type Where struct {
 	Project     string `json:"project,omitempty"`     // name or id
-	Environment string `json:"environment,omitempty"` // name or id, or AnyEnvironment for what all environments share
+	Environment string `json:"environment,omitempty"` // name or id, or AnyEnvironment for entries of all environments
 	Scope       string `json:"scope,omitempty"`
 	Names       string `json:"names,omitempty"` // a name, or a pattern in which * stands for any characters
 }
@@ -87,7 +87,7 @@ const (
 // MaxNamesBytes limits Where.Names.
 const MaxNamesBytes = 256
 
-// Limits of what decides about rights. Every decision reads it, from memory if nothing has changed.
+// Limits of the objects that decide about rights. Every decision reads them, from memory if nothing has changed.
 const (
 	MaxRoles    = 100
 	MaxGroups   = 200

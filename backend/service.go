@@ -172,7 +172,7 @@ const PreviousVersion = "previous"
 type Resolution struct {
 	Value Plaintext
 	JSON  bool // the value is JSON text; otherwise it is the string itself
-	// Secret says that the value is that of a secret, or a field of it; it is false for a plain scoped value.
+	// Secret says that the value belongs to a secret or to a field of it; it is false for a plain scoped value.
 	Secret bool
 
 	// The entry that the reference means, and where it is: see LookupOrder.
@@ -309,7 +309,7 @@ type Change struct {
 	Policy *PolicyChange `json:"policy,omitempty"`
 
 	// Environment.
-	KMSKey *string `json:"kms_key,omitempty"` // another one wraps the environment's keys again; "" is that of the backend
+	KMSKey *string `json:"kms_key,omitempty"` // another key wraps the environment's keys again; "" means the backend's
 
 	// Environment, secret.
 	Protected *bool `json:"protected,omitempty"`
@@ -365,7 +365,7 @@ type Change struct {
 // VersionOf names a version of a secret.
 type VersionOf struct {
 	ID      string `json:"id,omitempty"`      // of the secret; "" for the secret of the Change
-	Version string `json:"version,omitempty"` // as that of a Ref
+	Version string `json:"version,omitempty"` // in the form of Ref.Version
 }
 
 // Action is what a Change did or, in a dry run, would do.

@@ -11,7 +11,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 )
 
-// finish returns the file with its references replaced, or all its problems, with those of the scan.
+// finish returns the file with its references replaced, or all problems of the scan and of the filling.
 func (d *Document) finish(v *evaluator) ([]byte, Problems) {
 	if len(d.problems) == 0 {
 		return d.fill(v)

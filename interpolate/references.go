@@ -291,7 +291,7 @@ func isReference(r *format.Region, text string) bool {
 // isStatement reports whether a region is a statement of another tool: {% … %}.
 func isStatement(text string) bool { return strings.HasPrefix(text, "{%") }
 
-// trims reports which white space around a region goes with it. Only that of a reference does.
+// trims reports which white space around a region goes with it. Only a reference trims.
 func trims(r *format.Region, text string) (before, after bool) {
 	if !r.MentionsCall || r.Unclosed || !strings.HasPrefix(text, "{{-") && !strings.HasSuffix(text, "-}}") ||
 		!isReference(r, text) {

@@ -22,7 +22,7 @@ import (
 // Revision holds files of a git revision.
 type Revision struct {
 	Files     []string        // all files that the paths select in the revision
-	Sources   []*Source       // the files that differ from those of the working folder
+	Sources   []*Source       // the files that differ from the working folder
 	Unchanged map[string]bool // the files that are the same in the working folder
 
 	leaks map[leakLines]int // the secrets that were in Sources: newLeaks compares with them
@@ -84,7 +84,7 @@ func (r *Revision) Changed(head []*Source) []*Source {
 	return newLeaks(r.leaks, changed)
 }
 
-// All returns the sources of the whole revision, if head has those of the working folder.
+// All returns the sources of the whole revision, if head has the sources of the working folder.
 func (r *Revision) All(head []*Source) []*Source {
 	unchanged := slices.DeleteFunc(slices.Clone(head), func(s *Source) bool { return !r.Unchanged[s.Name] })
 	return append(unchanged, r.Sources...)

@@ -238,7 +238,7 @@ func withoutIndexes(address string) string {
 	return out.String()
 }
 
-// splitModule splits the address of a block into those of its module and of the block in it.
+// splitModule splits the address of a block into the address of its module and the address in this module.
 func splitModule(node string) (module, block string) {
 	rest := node
 	for strings.HasPrefix(rest, "module.") {

@@ -104,7 +104,7 @@ func isDeep(data []byte) bool {
 			top.operators++
 			depth++
 		case hclsyntax.TokenComma, hclsyntax.TokenNewline:
-			// A new line ends an argument. In other brackets than those of a block, the expression goes on.
+			// A new line ends an argument. Inside other brackets than a block's, the expression goes on.
 			if t.Type == hclsyntax.TokenComma || top.opening == hclsyntax.TokenOBrace {
 				depth -= top.operators
 				top.operators = 0
@@ -309,7 +309,7 @@ func referencedNodes(n hclsyntax.Node) []string {
 	return out
 }
 
-// nodeOf returns the address of what a traversal refers to, without keys and attributes.
+// nodeOf returns the address that a traversal refers to, without keys and attributes.
 func nodeOf(t hcl.Traversal) string {
 	names := []string{t.RootName()}
 	for _, step := range t[1:] {

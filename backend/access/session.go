@@ -24,7 +24,7 @@ const SessionPrefix = stored.SessionPrefix
 // maxSession limits the length of a session token.
 const maxSession = 4096
 
-// IsSession reports whether a token is that of a session.
+// IsSession reports whether a token belongs to a session.
 func IsSession(token string) bool { return strings.HasPrefix(token, SessionPrefix) }
 
 // Cipher returns the cipher that seals session tokens. All servers of a deployment have the same one.

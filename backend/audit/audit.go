@@ -224,7 +224,7 @@ type applying struct{ recorded bool } // whether the engine has made its records
 
 type applyingKey struct{}
 
-// Changes makes the records of what an engine changes. It is the engine's Recorder.
+// Changes makes a record of each change of an engine. It is the engine's Recorder.
 type Changes struct{ recorder }
 
 var _ engine.Recorder = Changes{}
@@ -260,7 +260,7 @@ func (c Changes) LoggedIn(ctx context.Context, trust store.Object) []store.Recor
 	return c.rows(ctx, "login", "", nil, p)
 }
 
-// ownPrincipal is the principal of what the backend does on its own.
+// ownPrincipal is the principal in records of changes that the backend makes on its own.
 const ownPrincipal = "pouncet"
 
 func verbOf(set backend.ChangeSet) string {

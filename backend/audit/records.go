@@ -33,7 +33,7 @@ const (
 	bytesAtOnce   = 4 << 20
 )
 
-// Reader lists the records of an audit log: it merges those of several logs by their time. Each log is read in the
+// Reader lists the records of an audit log: it merges several logs by the time of the records. Each log is read in the
 // order of its numbers, through the index that it has for them, and a page reads a bounded number of records.
 type Reader struct {
 	kinds []store.LogKind

@@ -208,7 +208,7 @@ func (r *refusals) of(isLogin bool, key string) *count {
 	return c
 }
 
-// take removes all counts and returns those of refusals without a record.
+// take removes all counts, and returns the counts of refusals without a record.
 func (r *refusals) take() []*count {
 	r.mu.Lock()
 	defer r.mu.Unlock()

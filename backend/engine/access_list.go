@@ -14,7 +14,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
-// How roles, groups, bindings and trusts are shown: with the present names of what they refer to by id.
+// How roles, groups, bindings and trusts are shown: an id in a row becomes the present name of its object.
 
 // accessNames holds the names of roles, groups, tokens, projects and environments by id, as far as they are known.
 type accessNames struct {

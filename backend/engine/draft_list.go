@@ -193,7 +193,7 @@ func (d draftPart) targetObject(row store.Object, in *project) (backend.Object, 
 	return object(row, in)
 }
 
-// draftChanges lists the changes of a draft in their order, or those of all drafts.
+// draftChanges lists the changes of one draft or of all drafts, in their order.
 func (l listing) draftChanges(in *project) (backend.Page, error) {
 	page := backend.Page{Objects: []backend.Object{}}
 	drafts, err := l.drafts(in)

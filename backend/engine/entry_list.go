@@ -14,7 +14,7 @@ import (
 // A list of entries is for people: the secrets and scoped values that an environment has or shares, searched, sorted
 // and counted. It reads all of them for each page, so it has a limit.
 
-// entryOrders compares entries, by what a list is sorted by.
+// entryOrders has a comparison of entries for each order of a list.
 var entryOrders = map[string]func(a, b backend.Object) int{
 	backend.SortName: func(a, b backend.Object) int { return 0 }, // every order ends with the name
 	backend.SortKind: func(a, b backend.Object) int { return strings.Compare(string(a.Kind), string(b.Kind)) },

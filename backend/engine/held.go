@@ -85,7 +85,7 @@ type held struct {
 // deleted reports whether an object was deleted and only waits.
 func (h held) deleted() bool { return h.Held == backend.HeldInUse || h.Held == backend.HeldReplaced }
 
-// isDeleted reports whether the row is that of an object which was set aside.
+// isDeleted reports whether the row belongs to an object that was set aside.
 func isDeleted(o store.Object) bool {
 	if !isReserved(o.Name) {
 		return false

@@ -16,7 +16,7 @@ import (
 // before: see store.WithProjects, store.WithPlaces and store.WithStatesOnly. The functions here guess them. A wrong
 // guess costs time only.
 
-// homes remembers the ids of projects, by what calls named them or by the id of an entry.
+// homes remembers the ids of projects, by the name that a call gave or by the id of an entry.
 type homes struct {
 	mu sync.Mutex
 	of map[string]string
@@ -57,7 +57,7 @@ func (e *Engine) withProjectsChanged(ctx context.Context, changes []backend.Chan
 // maxNamedPlaces limits the places that a call names, and with them the rows that are read for calls that wait.
 const maxNamedPlaces = 8
 
-// withPlaces names the places that changes look up: those of secrets that get a value. See run.withVersion.
+// withPlaces names the places that changes look up: the places of secrets that get a value. See run.withVersion.
 func (e *Engine) withPlaces(ctx context.Context, changes []backend.Change) context.Context {
 	if len(changes) > maxNamedPlaces {
 		return ctx

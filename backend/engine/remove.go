@@ -10,7 +10,7 @@ import (
 // How an environment or a project goes into its recovery window, and how it ends
 // for good. The comment at the top of recover.go describes the rows.
 
-// keptKinds are the kinds of what can be in an environment.
+// keptKinds are the kinds of objects that can be in an environment.
 var keptKinds = []backend.Kind{backend.KindSecret, backend.KindScopedValue, backend.KindUsage}
 
 // contentKinds are the kinds of the rows of an environment, whether it, or they,

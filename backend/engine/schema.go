@@ -220,7 +220,7 @@ func location(tokens []string, known map[string]bool) string {
 	return b.String()
 }
 
-// mostSuggested is how many unknown properties are compared with those of the schema.
+// mostSuggested is how many unknown properties are compared with the properties of the schema.
 const mostSuggested = 10
 
 func rule(k jsonschema.ErrorKind, known map[string]bool) string {

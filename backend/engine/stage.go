@@ -257,7 +257,7 @@ func errDraftChanges(draft string) error {
 		backend.MaxDraftChanges).WithHint("deploy it, or use another draft").At("draft")
 }
 
-// arrange lists the changes of the draft, and after them those of the set.
+// arrange lists the changes of the draft, then the changes of the set.
 func (r *run) arrange(in *project, t *trial) error {
 	t.list = nil
 	if t.exists {

@@ -78,7 +78,7 @@ func roundedUp(n int) int { return (n + countedBytes - 1) / countedBytes * count
 // countedBytes is the number of bytes of which a value counts a multiple.
 const countedBytes = 1024
 
-// writeList makes the rows of a draft those of the list.
+// writeList replaces the rows of a draft by the list.
 func (r *run) writeList(t *trial, draft store.Object) error {
 	last, kept := 0, map[string]bool{}
 	for _, d := range t.parts {

@@ -21,7 +21,7 @@ func (a principalAccess) visible(in *project, f store.Filter) (selected store.Fi
 	if a.seesAll || !isEntry(kind) && kind != backend.KindUsage {
 		return f, a.seesAll
 	}
-	// The name of a row that was deleted or set aside, or of a usage, is not that of its place.
+	// The name of a row that was deleted or set aside, or of a usage, is not the name of its place.
 	exact = isEntry(f.Kind) && f.BeforeName == reserved
 	places := a.Where(backend.RightSee, in.row.ID)
 	regions := regionsOf(places, exact, in)

@@ -189,7 +189,7 @@ func errNoClientCertificate(host string) error {
 		WithHint("set POUNCET_CLIENT_CERT and POUNCET_CLIENT_KEY, and use an endpoint with https").At("client_cert_file")
 }
 
-// clientTLS returns the settings of TLS, or nil for those of the system.
+// clientTLS returns the settings of TLS, or nil for the settings of the system.
 func clientTLS(o ClientOptions) (*tls.Config, error) {
 	if o.CACertFile == "" && o.ClientCertFile == "" && o.ClientKeyFile == "" {
 		return nil, nil

@@ -118,7 +118,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 	})
 }
 
-// span returns the span of a request, below that of its caller if the caller names one.
+// span returns the span of a request, below the span of its caller if the caller names one.
 func (s *server) span(r *http.Request) trace.Context {
 	caller, ok := trace.Parse(r.Header.Get(trace.Header))
 	if !ok {

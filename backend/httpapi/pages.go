@@ -12,7 +12,7 @@ import (
 // pagesPath begins the paths of the pages for people.
 const pagesPath = "/ui/"
 
-// pages limits the requests for pages as those of calls.
+// pages limits the requests for pages as it limits calls.
 func (s *server) pages(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {

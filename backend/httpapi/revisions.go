@@ -77,7 +77,7 @@ func (r *revisions) present() (tokens []string, header string) {
 // keep adds the token of an answer, which stands for those that its request has presented.
 func (r *revisions) keep(token string, presented []string) {
 	if token == "" || len(token) > maxToken || strings.ContainsAny(token, ", \t") {
-		return // the server makes none, or the answer is not that of a call
+		return // the server makes none, or this is not the answer to a call
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

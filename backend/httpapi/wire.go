@@ -156,7 +156,7 @@ type applyResponse struct {
 	Err *backend.Error `json:"error,omitempty"`
 }
 
-// status is that of the error of a refused set. The body has the outcomes too.
+// status is the status for the error of a refused set. The body has the outcomes too.
 func (r applyResponse) status() int {
 	if r.Err == nil {
 		return http.StatusOK

@@ -224,7 +224,7 @@ type signatures struct {
 	logins  *Logins
 	token   string
 	key     string             // the id of the key that the token names
-	checked map[string]checked // by the keys of the trust; "" for those of the issuer
+	checked map[string]checked // by the keys of the trust; "" for the keys of the issuer
 }
 
 type checked struct {

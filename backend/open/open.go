@@ -192,7 +192,7 @@ func (b *Backend) Rights(ctx context.Context) (backend.Permissions, error) {
 	return b.parts.Rights(withLocalUser(ctx))
 }
 
-// Log returns the audit log of an embedded backend, for what is no call of its Service.
+// Log returns the audit log of an embedded backend, for records that no call of its Service makes.
 func (b *Backend) Log() *audit.Log { return b.log }
 
 // asLocalUser adds the local user as the principal of calls that have none. The user counts as a workload: what is

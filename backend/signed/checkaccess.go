@@ -54,7 +54,7 @@ func (c *checker) accessList() string {
 	return "accepting signs " + strings.Join(rows, "; ")
 }
 
-// namesOfAccess replaces the ids in the attributes of a row by the names of what they stand for.
+// namesOfAccess replaces the ids in the attributes of a row by names.
 func (c *checker) namesOfAccess() *strings.Replacer {
 	var pairs []string
 	add := func(id, name string) {

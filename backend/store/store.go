@@ -37,7 +37,7 @@ type Store interface {
 	// Update runs f in a write transaction. If f and Update return nil, all writes are on disk. Otherwise none is, even if
 	// the process is killed. Update returns an error of f unchanged. f must not call the Store.
 	//
-	// Transactions are serializable: the result is that of one f at a time. f may run more than once, and only the last
+	// Transactions are serializable: the result is as if one f ran at a time. f may run more than once, and only the last
 	// run counts. So f begins each time with the same variables, and has no effect outside the transaction.
 	Update(ctx context.Context, f func(Tx) error) error
 

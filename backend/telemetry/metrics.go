@@ -137,7 +137,7 @@ func (m *Metrics) onScrape(name string, value func() int64) {
 	m.copies = append(m.copies, func() { c.Set(uint64(value())) })
 }
 
-// Write writes all metrics, and those of the process and of the runtime of Go.
+// Write writes all metrics, including those of the process and of the Go runtime.
 func (m *Metrics) Write(w io.Writer) {
 	for _, refresh := range m.copies {
 		refresh()

@@ -14,7 +14,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/trace"
 )
 
-// The limits of what waits for the collector. They are the defaults of OpenTelemetry.
+// The limits of the spans that wait for the collector: the defaults of OpenTelemetry.
 const (
 	maxQueuedSpans = 2048
 	maxBatch       = 512
@@ -65,7 +65,7 @@ func (t *Tracer) Sample(traceID [16]byte, caller *trace.Context) bool {
 func (t *Tracer) Began() {}
 
 // Ended implements httpapi.Observer. The names of the attributes are those of the semantic conventions for HTTP servers
-// (https://opentelemetry.io/docs/specs/semconv/http/http-spans/). A path that is not that of a route is left out. A
+// (https://opentelemetry.io/docs/specs/semconv/http/http-spans/). A path without a route is left out. A
 // probe has a span only if its caller records a trace.
 func (t *Tracer) Ended(e httpapi.Exchange) {
 	isProbe := e.Route == "/healthz" || e.Route == "/readyz"

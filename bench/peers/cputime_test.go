@@ -13,8 +13,8 @@ import (
 )
 
 // cpuSeconds returns how long the processors work for one call of f in this process. Unlike the time of a clock, it is
-// nearly the same if other programs run at the same time. It calls f for 0.1 seconds, because garbage is collected at any
-// time, and the collection counts as well.
+// nearly the same if other programs run at the same time. It calls f for 0.1 seconds, because garbage is collected at
+// any time, and the collection counts as well.
 func cpuSeconds(b testing.TB, f func()) float64 {
 	b.Helper()
 	runtime.GC()

@@ -19,7 +19,7 @@ type form struct {
 	// space says that the decoder changes white space only. An undecided line break is not kept back, because no text
 	// that is masked begins with one, except where the text itself does.
 	space bool
-	// A line break counts only inside of what may be a secret, and after this many base64 characters.
+	// A line break counts only inside a text that may be a secret, and after this many base64 characters.
 	afterRun int
 	into     string // all escapes stand for one of these bytes; "" if they stand for any byte or for none
 }

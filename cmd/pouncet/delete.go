@@ -69,7 +69,7 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 		}
 		outcomes := make([]backend.Outcome, len(args))
 		var first error
-		withKey := "" // the copy that still has the key of what was purged
+		withKey := "" // the copy that still has the key of the purged object
 		for i, arg := range args {
 			change := backend.Change{Op: backend.OpDelete, Kind: o.kind, Force: force, Purge: purge}
 			outcome, err := a.delete(ctx, s, o, arg, change, yes)

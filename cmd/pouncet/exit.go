@@ -135,7 +135,7 @@ func (a *app) report(err error) {
 		a.reportProblems(e.Code, problems, outcome)
 		return
 	case err.Error() != e.Error():
-		// An error around e has more text. The code is still that of e.
+		// An error around e has more text. It keeps the exit code of e.
 		e = &backend.Error{Code: e.Code, Message: err.Error()}
 	}
 	if errors.As(err, new(differsError)) {

@@ -53,7 +53,7 @@ func (a *app) checkRetention(
 	return a.sure(c, "Remove "+text+"?", yes, isFinal)
 }
 
-// checkNewProject says that the name of a new project is close to that of an existing one. A terminal is asked.
+// checkNewProject says that the name of a new project is close to the name of an existing one. A terminal is asked.
 func (a *app) checkNewProject(c *cobra.Command, s backend.Service, name string, yes bool) error {
 	if name == "" || yes {
 		return nil // the backend reports an id that does not exist

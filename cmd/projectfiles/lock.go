@@ -28,7 +28,7 @@ type Locked struct {
 	ID            string `json:"id,omitempty"` // "" for a secret that waits for its value
 	EnvironmentID string `json:"environment_id,omitempty"`
 	Revision      int64  `json:"revision,omitempty"`
-	// Digest is that of the attributes. It is "" for an object that another tool manages.
+	// Digest is the digest of the attributes. It is "" for an object that another tool manages.
 	Digest string `json:"digest,omitempty"`
 }
 

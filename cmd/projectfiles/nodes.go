@@ -15,7 +15,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// The YAML nodes of what files declare.
+// The YAML nodes of the objects that files declare.
 
 // attributeKeys are the keys of a kind that a pull writes.
 func attributeKeys(k backend.Kind) []string {

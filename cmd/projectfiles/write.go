@@ -163,7 +163,7 @@ func (w *writer) newFile(name string, root *yaml.Node, schema string) *file {
 	return f
 }
 
-// fileOf returns the file of an object. It creates that of an environment.
+// fileOf returns the file of an object. If an environment has no file yet, it creates one.
 func (w *writer) fileOf(environment string) *file {
 	if environment == "" {
 		return w.tree.files[ProjectFile]

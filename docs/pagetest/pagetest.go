@@ -33,7 +33,7 @@ import (
 // A block is one fenced block of a page.
 type block struct {
 	line     int    // of the opening fence, from 1
-	language string // "sh", "text", or that of a file
+	language string // "sh", "text", or the language of a file
 	file     string // the name of the file that it becomes; "" if none
 	text     string
 }

@@ -20,7 +20,7 @@ import (
 
 // Options describe the machine of the reader.
 type Options struct {
-	// Env are variables, as NAME=value, besides those of this process.
+	// Env are variables, as NAME=value, in addition to the variables of this process.
 	Env []string
 	// StandIns are shell scripts, by the name of the program that each replaces: for a program that needs an account
 	// or a network. $BUILT is the folder with the built programs.

@@ -3,7 +3,7 @@
 // Package scan reads the references in files: their positions and what they name. It has no backend and no values, and
 // it writes nothing, so that a program that imports this package instead of interpolate cannot fill in a file.
 //
-// The types are those of package interpolate, which describes them.
+// Package interpolate declares and describes the types.
 package scan
 
 import "github.com/pouncet/terraform-provider-pouncet/interpolate"

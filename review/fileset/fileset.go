@@ -258,7 +258,7 @@ func (r Rules) ignoredByGit(ctx context.Context, folder string) map[string]bool 
 	return ignored
 }
 
-// gitReason returns the first line of what git says about an error.
+// gitReason returns the first line that git prints about an error.
 func gitReason(err error) string {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || len(exit.Stderr) == 0 {

@@ -83,7 +83,7 @@ func (f *filter) isPrivateKey(block string) bool {
 	return length >= 64 && len(best) >= 32 && f.shape.score(best) >= 2*leastScore && !isExample(best)
 }
 
-// isCredential reports whether the name and the value of an assignment are those of a credential.
+// isCredential reports whether an assignment has the name and the value of a credential.
 func (f *filter) isCredential(m *match) bool {
 	at := strings.LastIndex(m.whole, m.secret)
 	if at < 0 {
@@ -136,7 +136,7 @@ func canBeNamed(text string, at int) bool {
 	return number || strengthOf(nameWords(name), true) != noCredential
 }
 
-// strengthOf says whether the words of a name are those of a credential. With vendor, a rule for the keys of one
+// strengthOf says whether the words of a name stand for a credential. With vendor, a rule for the keys of one
 // vendor has matched, so that "key" alone is enough.
 func strengthOf(words []string, vendor bool) int {
 	for len(words) > 0 && trimNumber(words[len(words)-1]) == "" { // key_1
@@ -208,7 +208,7 @@ const (
 		"duration limit env variable var action command cmd key_id keyid kid salt usage header cookie " +
 		"parameter param domain realm source location link schema rotation "
 
-	// otherWords make a name that of something that is not a credential, wherever they are in it.
+	// otherWords, anywhere in a name, say that it does not name a credential.
 	otherWords = " public pub existing checksum sha digest hash integrity etag commit revision cache cached primary " +
 		"foreign partition sort shortcut hot page next cursor continuation pagination idempotency nonce " +
 		"request resource translation encrypted sealed author authors authority image ref encryptedkey " +

@@ -51,7 +51,7 @@ import (
 	"golang.org/x/tools/go/packages"
 )
 
-// platforms are those of .goreleaser.yml.
+// platforms are the platforms in .goreleaser.yml.
 var platforms = []string{
 	"linux/amd64", "linux/arm64", "darwin/amd64", "darwin/arm64", "windows/amd64", "windows/arm64",
 }

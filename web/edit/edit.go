@@ -268,7 +268,7 @@ func changes(c backend.Change) bool {
 	return false
 }
 
-// setLabels sets the labels if they differ from those of the entry.
+// setLabels sets the labels if the entry has others.
 func (f *form) setLabels(c *backend.Change) error {
 	if f.Labels == labelsText(f.Entry.Labels) {
 		return nil

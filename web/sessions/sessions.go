@@ -24,7 +24,7 @@ func Register(s *site.Site) {
 type list struct {
 	Sessions []site.KnownSession
 	This     string // the id of the session of the person
-	All      bool   // those of everybody
+	All      bool   // the sessions of everybody
 }
 
 func show(q *site.Request) error {

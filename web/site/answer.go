@@ -24,7 +24,8 @@ func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 // compressFrom is the size in bytes from which compression saves a packet.
 const compressFrom = 1400
 
-// send writes the answer. A page with a value is not compressed, because the size of what is compressed tells of it.
+// send writes the answer. A page with a value is not compressed, because the compressed size reveals
+// something about the value.
 func (a *answer) send(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("Vary", "Accept-Encoding, HX-Request")
 	if a.plain || a.body.Len() < compressFrom || !acceptsGzip(r) {

@@ -99,7 +99,7 @@ var (
 	signInPage = NewTemplate(templates, "signin.html")
 )
 
-// functions are those of all templates.
+// functions can be called in all templates.
 var functions = template.FuncMap{
 	"text": Text, "navtext": func(id string) string { return Text("nav." + id) },
 	"ruletext":   func(id string) string { return Text("rule." + id) },

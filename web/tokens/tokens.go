@@ -36,7 +36,7 @@ type list struct {
 	Name, Role, For, End, Where string   // what was typed
 	Session                     bool     // the person has signed in at an issuer, and creates no tokens
 	Asks                        bool     // the credential is asked for again
-	Status                      int      // of the answer; 0 for that of the error
+	Status                      int      // of the answer; 0 for the status of the error
 	New                         string   // the token that was created: it is shown once
 	Error                       *backend.Error
 }

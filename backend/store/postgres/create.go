@@ -20,7 +20,7 @@ import (
 // is one transaction: if fill or Create returns an error, the database stays empty. Of several concurrent calls, one
 // creates it, and the others wait and return ErrExists.
 //
-// fill may call the Store more than once. Its transactions end with that of Create.
+// fill may call the Store more than once. Its transactions end with the transaction of Create.
 func Create(ctx context.Context, address string, fill func(context.Context, store.Store) error) error {
 	return createWith(ctx, address, current(), fill)
 }

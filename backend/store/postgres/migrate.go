@@ -40,7 +40,7 @@ type Migration struct {
 	Steps []string `json:"steps,omitempty"`
 	// Stop means that servers of the earlier version cannot use the database afterwards.
 	Stop bool `json:"stop_old_servers"`
-	// Grants are statements for what the serving role lacks.
+	// Grants are statements that give the serving role the missing permissions.
 	Grants []string `json:"grants,omitempty"`
 }
 

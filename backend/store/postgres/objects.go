@@ -201,7 +201,7 @@ func lookupOne(l store.Lookup) (text string, args []any) {
 		o.name = $3 AND o.environment ` + environments + " AND o.scope " + scopes, args
 }
 
-// entryColumns are those of an object and of its current version, which is joined by currentVersion.
+// entryColumns are the columns of an object and of its current version, which currentVersion joins.
 const (
 	entryColumns = objectColumns + `,
 		coalesce(v.project, ''), coalesce(v.object, ''), coalesce(v.version, 0), coalesce(v.environment_key, ''),

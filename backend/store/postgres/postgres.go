@@ -153,7 +153,7 @@ func newStore(ctx context.Context, address string, known schema) (*Store, error)
 // urlSchemes are those that libpq has.
 var urlSchemes = []string{"postgres://", "postgresql://"}
 
-// parse reads a URL. Its errors do not quote it: those of pgx and net/url do.
+// parse reads a URL. Unlike the errors of pgx and net/url, its errors do not quote the URL.
 func parse(address string) (*pgxpool.Config, error) {
 	if !strings.HasPrefix(address, urlSchemes[0]) && !strings.HasPrefix(address, urlSchemes[1]) {
 		return nil, urlError()

@@ -180,7 +180,8 @@ func (s *Store) olderError(version int) error {
 		WithHint("run: pouncet server migrate --apply, as the role that owns the tables; then start the servers")
 }
 
-// compareSchema compares a schema with that of its version. A newer version may have more tables, columns and keys.
+// compareSchema compares a schema with the schema of its version. A newer version may have more tables, columns and
+// keys.
 func (s *Store) compareSchema(version int, present map[string]bool) error {
 	want, newer := s.schema.linesOf(version), version > s.schema.version()
 	for _, line := range slices.Sorted(maps.Keys(want)) {
@@ -206,8 +207,8 @@ func (k schema) linesOf(version int) map[string]bool {
 	return out
 }
 
-// wrongLine is the error of a schema that is not that of its version. A part of another version means that a migration
-// was applied, or a backup restored, in part.
+// wrongLine is the error of a schema that differs from the schema of its version. If it has a part of another version, a
+// migration was applied, or a backup restored, in part.
 func (s *Store) wrongLine(version int, what, line string) error {
 	for other := range s.schema {
 		if other+1 != version && s.schema.linesOf(other + 1)[line] == (what == "has") {

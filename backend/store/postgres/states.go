@@ -82,7 +82,7 @@ func (t *tx) Generation(ctx context.Context) ([]byte, error) {
 // Contents implements store.Tx. A View has read it at its start.
 func (t *tx) Contents(context.Context) ([]byte, error) { return t.read[store.ContentsState], nil }
 
-// ProjectContents implements store.Tx. A View has read those of the projects that store.WithProjects names.
+// ProjectContents implements store.Tx. A View has read the states of the projects in store.WithProjects.
 func (t *tx) ProjectContents(ctx context.Context, project string) (store.State, error) {
 	if t.writable {
 		return store.State{}, nil

@@ -18,7 +18,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/queue"
 )
 
-// The advisory locks of a database. PostgreSQL keeps those of different databases apart.
+// The advisory locks of a database. PostgreSQL keeps the locks of different databases apart.
 const (
 	changeLock = "pg_advisory_xact_lock(5792588)" // one change at a time
 	createLock = "pg_advisory_xact_lock(5792589)" // one server creates or migrates the schema
@@ -107,7 +107,8 @@ func begin(ctx context.Context, pool *pgxpool.Pool, first func() *pgx.Batch) (*p
 	}
 }
 
-// beginError translates an error of begin. A timeout that is not that of the call is that of the connection.
+// beginError translates an error of begin. If a time limit has passed, it
+// is the limit of the call or else the limit of the connection.
 func (s *Store) beginError(ctx context.Context, err error) error {
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		e := s.unreachable()

@@ -207,7 +207,7 @@ func (s *Store) Discard(ctx context.Context) error {
 	return s.translate(err)
 }
 
-// isBeingFilled reports whether works_with is that of a database which is being filled from another one.
+// isBeingFilled reports whether works_with says that the database is being filled from another one.
 func isBeingFilled(version int) bool { return version == copyingVersion || version == copiedVersion }
 
 // isLeft reports whether a statement failed because its database was left while it was open.

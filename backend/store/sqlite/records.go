@@ -58,7 +58,7 @@ func (r recordTables) append(ctx context.Context, t *tx, records []store.Record)
 	return nil
 }
 
-// log returns the row of a log, or that of a new one.
+// log returns the row of a log. If there is none, it returns a new row.
 func (r recordTables) log(ctx context.Context, t *tx, name string) (store.Log, error) {
 	row := store.NewLog(name)
 	_, err := t.queryFirst(ctx, `SELECT next_number, first, head FROM `+r.logs+` WHERE log = ?`, []any{name},

@@ -63,7 +63,7 @@ func (l *ReadLog) makeSmallReserve(ctx context.Context) {
 			return
 		}
 		if err := l.makeReserve(ctx, size); !errors.Is(err, backend.ErrStorageFull) {
-			return // an error of another kind is that of the next record
+			return // the next record gets any other error
 		}
 	}
 }

@@ -265,7 +265,7 @@ func (f Files) Discard(ctx context.Context) error {
 	return nil
 }
 
-// isBeingFilled reports whether a version is that of a database which is being filled from another one.
+// isBeingFilled reports whether a version says that the database is being filled from another one.
 func isBeingFilled(version int) bool { return version == copyingVersion || version == copiedVersion }
 
 // isLeft reports whether a statement failed because its database was left while it was open.

@@ -143,7 +143,9 @@ var keyTests = []test{
 	}},
 	{"idempotency records are listed by the beginning of their keys", func(e env) {
 		records := map[string]store.IdempotencyRecord{}
-		for _, key := range []string{"began a", "began b'", "began", "began!", "Began a", "began\x7f", "began é", "beg", "z"} {
+		for _, key := range []string{
+			"began a", "began b'", "began", "began!", "Began a", "began\x7f", "began é", "beg", "z",
+		} {
 			r := store.IdempotencyRecord{Key: key, Request: []byte{1}, Outcome: []byte(key), At: testTime}
 			records[key] = r
 			e.saveIdempotencyRecord(r, testTime)

@@ -239,7 +239,7 @@ func (fileSyntax) Rewrite(str *syntax.String, value string) (string, *backend.Er
 	return `"` + escape(value, true) + `"`, nil
 }
 
-// leaf is the leaf for what is not a string.
+// leaf returns the leaf for a region that is not a string.
 type leaf struct {
 	typ  hclsyntax.TokenType
 	text string

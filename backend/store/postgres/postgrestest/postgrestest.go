@@ -210,7 +210,7 @@ func start(ctx context.Context, settings ...string) (_ *Server, err error) {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	// The order of an ICU locale is not that of the bytes, so that the tests show that the schema does not rely on it.
+	// An ICU locale does not sort by bytes, so that the tests show that the schema does not rely on it.
 	initdb := command(ctx, program("initdb"), "-D", data, "-U", User, "-E", "UTF8", "--locale=C.UTF-8",
 		"--locale-provider=icu", "--icu-locale=en", "--auth-local=trust", "--auth-host=scram-sha-256", "--no-sync")
 	if out, err := initdb.CombinedOutput(); err != nil {
