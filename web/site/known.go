@@ -119,8 +119,8 @@ func (q *Request) Sessions() ([]KnownSession, error) {
 	return all, err
 }
 
-// notNoted returns the sessions that this process has answered, and that are in no list of all servers: the sessions of a
-// local dashboard, and those that could not be noted.
+// notNoted returns the sessions that this process has answered, and that are in no list of all servers: the sessions of
+// a local dashboard, and those that could not be noted.
 func (q *Request) notNoted(known map[string]KnownSession, noted map[string][]byte) ([]KnownSession, error) {
 	var ids []string
 	for id, s := range known {

@@ -207,8 +207,8 @@ func (k schema) linesOf(version int) map[string]bool {
 	return out
 }
 
-// wrongLine is the error of a schema that differs from the schema of its version. If it has a part of another version, a
-// migration was applied, or a backup restored, in part.
+// wrongLine is the error of a schema that differs from the schema of its version. If it has a part of another version,
+// a migration was applied, or a backup restored, in part.
 func (s *Store) wrongLine(version int, what, line string) error {
 	for other := range s.schema {
 		if other+1 != version && s.schema.linesOf(other + 1)[line] == (what == "has") {
