@@ -89,8 +89,8 @@ func (l *ReadLog) mayBeAlone(records []store.Record) bool {
 	return len(l.notes.Due(records).Soon) == 0
 }
 
-// tookEffect reports whether the rows of logs show that the append took effect. If they do not say, it returns the error
-// of the append.
+// tookEffect reports whether the rows of logs show that the append took effect. If they do not say, it returns the
+// error of the append.
 func (u *unknownAppend) tookEffect(known map[string]store.Log) (added bool, err error) {
 	if u == nil || sameLog(known[u.before.Log], u.before) {
 		return false, nil
