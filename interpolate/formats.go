@@ -80,6 +80,7 @@ var formatRows = [...]formatRow{
 		name: FormatJSONC, title: "JSON with comments", new: jsonc.New, extensions: []string{".jsonc", ".json5"},
 		patterns: []string{
 			"tsconfig*.json", "jsconfig*.json", "devcontainer.json", ".vscode/*.json", ".devcontainer/*.json",
+			"appsettings.json", "appsettings.*.json", "launchsettings.json", "bundleconfig.json", // of .NET
 		},
 		quotesStrings: true,
 	},
