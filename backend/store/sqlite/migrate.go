@@ -192,6 +192,19 @@ func (s *Store) copyTo(ctx context.Context, path string) error {
 	return nil
 }
 
+// migrationError returns the error of a step. The steps fit each database whose schema is the one that it says, so an
+// error of a statement means that it is not.
+func (s *Store) migrationError(from, to int, err error) error {
+	translated := s.translate(fmt.Errorf("migrating to schema %d: %w", to, err))
+	if code := backend.AsError(translated).Code; code != backend.CodeInternal && code != backend.CodeExists {
+		return translated
+	}
+	e := s.corruptError("database %s says that it has schema %d, but it has another one: it was changed outside Pouncet",
+		s.path, from)
+	e.Err = translated
+	return e
+}
+
 // step runs the next steps from a version in one transaction. It reads the version again in its transaction, and does
 // nothing if another process has made the step.
 func (s *Store) step(ctx context.Context, c *conn, from int, next []string, first []statement, u upgrade) error {
@@ -217,7 +230,7 @@ func (s *Store) step(ctx context.Context, c *conn, from int, next []string, firs
 		for _, st := range todo {
 			// Not prepared, because a step has several statements and runs once.
 			if _, err := c.c.ExecContext(ctx, st.text, st.args...); err != nil {
-				return s.translate(fmt.Errorf("migrating to schema %d: %w", version+len(next), err))
+				return s.migrationError(version, version+len(next), err)
 			}
 		}
 		if err := u.after(ctx, c); err != nil {
@@ -235,6 +248,9 @@ func (s *Store) schemaVersion(ctx context.Context, c *conn) (int, error) {
 	var v int
 	if err := c.queryRow(ctx, "PRAGMA user_version", &v); err != nil {
 		return 0, s.translate(err)
+	}
+	if v < 0 {
+		return 0, s.corruptError("database %s says that it has schema %d: it was changed outside Pouncet", s.path, v)
 	}
 	return v, nil
 }

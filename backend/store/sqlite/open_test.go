@@ -145,6 +145,48 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// A database that says it has an earlier schema than it has was changed outside Pouncet, or was migrated half.
+func TestOpenRefusesAnotherSchemaThanTheDatabaseSays(t *testing.T) {
+	for _, version := range []int{-1, 0, 1, 2, 3, 4, 5, 6} {
+		for _, file := range []string{"database", "records of reads"} {
+			if file != "database" && version > 2 {
+				continue // they have fewer schemas
+			}
+			t.Run(fmt.Sprint(file, " ", version), func(t *testing.T) {
+				path, deployment := newReadLog(t, newDatabase(t))
+				open := func() error {
+					l, err := sqlite.OpenReadLog(t.Context(), path, deployment)
+					if err == nil {
+						_ = l.Close()
+					}
+					return err
+				}
+				if file == "database" {
+					path = strings.TrimSuffix(path, "-reads.db") + ".db"
+					open = func() error {
+						s, err := sqlite.Open(t.Context(), path)
+						if err == nil {
+							_ = s.Close()
+						}
+						return err
+					}
+				}
+				db := raw(t, path)
+				mustExec(t, db, fmt.Sprintf("PRAGMA user_version = %d", version))
+				_ = db.Close()
+				err := open()
+				code := backend.AsError(err).Code
+				if err == nil || code != backend.CodeCorrupt && code != backend.CodeInvalid {
+					t.Fatalf("the error is %v", err)
+				}
+				if hint := backend.AsError(err).Hint; hint == "" || !strings.Contains(err.Error(), path) {
+					t.Errorf("the error is %v, the hint %q", err, hint)
+				}
+			})
+		}
+	}
+}
+
 func TestNewerDatabaseAsksForAnUpgrade(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pouncet.db")
 	newer := fstest.MapFS{"migrations/9001_more.sql": {Data: []byte("CREATE TABLE more (x TEXT) STRICT")}}
