@@ -54,3 +54,15 @@ func TestAFieldThatOccursTwiceIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// A text can stand where no object is open. The check for names must leave that to the decoder.
+func TestNamesOutsideObjectsAreRefused(t *testing.T) {
+	handler := httpapi.NewServer(&scripted{}, authenticate, httpapi.Options{})
+	for _, body := range []string{`,"a"`, `,"a":1`, `}},"a"`, `[,"a"]`, `{},"a"`, `"a","a"`} {
+		response := httptest.NewRecorder()
+		handler.ServeHTTP(response, request("query", strings.NewReader(body)))
+		if response.Code != http.StatusBadRequest {
+			t.Errorf("%s: status %d, %s", body, response.Code, response.Body)
+		}
+	}
+}
