@@ -321,6 +321,7 @@ func TestEnginesKeepStructure(t *testing.T) {
 		"l: {% if foo %}[CALL, CALL]{% endif %}\n", "a: CALL{% if foo %}\nb: 1{% endif %}\n",
 		"a: {% if not foo %}b{% else %}'CALL'{% endif %}\n", "a: {% if foo %}CALL{% endif %}\n",
 		"a: {% if foo %}\"CALL\"{% endif %}\n", "l: {# c #}[CALL]\n",
+		"a: |-\n  {% if foo %}CALL{% endif %}\n", "a: |-\n  CALL{% if foo %}{% endif %}\n",
 	}
 	text := strings.NewReplacer("{% if foo %}", "{{ if .foo }}", "{% if not foo %}", "{{ if not .foo }}",
 		"{% for i in [1, 2] %}", "{{ range list 1 2 }}", "{% else %}", "{{ else }}", "{% endif %}", "{{ end }}",
@@ -335,7 +336,7 @@ func TestEnginesKeepStructure(t *testing.T) {
 				if e.name == "go" {
 					in = text.Replace(in)
 				}
-				for _, value := range append(values, "s3cr3t", "x, admin, y", "a: b", "x # y", "[x]", "") {
+				for _, value := range append(values, "s3cr3t", "l1\nl2\n", "x, admin, y", "a: b", "x # y", "[x]", "") {
 					out, err := render(t, "f.yaml", strings.ReplaceAll(in, "CALL", call), value)
 					switch {
 					case err == nil:

@@ -63,6 +63,12 @@ func readStatement(text string) (statement, string) {
 	return opens, word
 }
 
+// IsStatement reports whether a template is a statement or a comment, which leave nothing where they are.
+func IsStatement(template string) bool {
+	s, _ := readStatement(template)
+	return s != writes
+}
+
 // goStatement reads a statement of Go or of Handlebars.
 func goStatement(word string) (statement, string) {
 	switch {

@@ -4,6 +4,7 @@ package yaml
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -60,7 +61,7 @@ func (w *writer) editParts(edits []format.Edit) ([]format.Edit, bool) {
 		return nil, false
 	}
 	header, ok := w.newHeader()
-	if !ok {
+	if !ok || w.block && !w.keepsBlanks(header) {
 		return nil, false
 	}
 	if header != "" {
@@ -150,6 +151,61 @@ func (w *writer) newHeader() (string, bool) {
 		return plain + "+", true
 	}
 	return "", false
+}
+
+// keepsBlanks reports whether the block holds the blanks of the values even after another tool has removed its
+// statements: {% if x %} and {% endif %} leave nothing. A line that is blank then changes where the text of a block
+// begins and ends. An empty header stands for the one that stays.
+func (w *writer) keepsBlanks(newHeader string) bool {
+	if w.foreignText() == "" {
+		return true
+	}
+	if newHeader == "" {
+		newHeader = string(w.file.src.Data[w.start:w.headerEnd])
+	}
+	const some = "x"
+	before, after := w.withoutStatements(func(string) string { return some }), w.withoutStatements(strings.Clone)
+	isIndented := func(text string) bool { return strings.HasPrefix(strings.TrimLeft(text, "\n"), " ") }
+	if isIndented(after) && !strings.ContainsAny(newHeader, "123456789") &&
+		(!isIndented(before) || strings.Count(after, "\n") != strings.Count(before, "\n")) {
+		return false
+	}
+	if strings.HasPrefix(newHeader, ">") && slices.ContainsFunc(w.values, func(v format.Value) bool {
+		return v.Replaces && (v.Text == "" || strings.TrimLeft(v.Text, format.Blanks) != v.Text)
+	}) {
+		return false // a line that is empty or begins with a blank is not folded
+	}
+	added := breaksAtEnd(after) - breaksAtEnd(before)
+	return breaksRead(after, newHeader) >= added
+}
+
+// breaksRead returns the number of line breaks at the end of a text that a parser reads from a block with a header.
+func breaksRead(text, header string) int {
+	breaks := breaksAtEnd(text)
+	switch {
+	case strings.Contains(header, "+"):
+		return breaks
+	case strings.Contains(header, "-"), breaks == len(text):
+		return 0
+	}
+	return min(breaks, 1)
+}
+
+// withoutStatements returns the text of the scalar without the statements of other tools, with a text for each value, and
+// with some text for each expression of another tool.
+func (w *writer) withoutStatements(text func(value string) string) string {
+	var out strings.Builder
+	for i := range w.values {
+		switch p, v := &w.scalar.Parts[i], w.values[i]; {
+		case v.Replaces:
+			out.WriteString(text(v.Text))
+		case p.Region == nil:
+			out.WriteString(p.Text)
+		case !format.IsStatement(p.Text):
+			out.WriteByte('x')
+		}
+	}
+	return out.String()
 }
 
 // breaksAfter returns the number of line breaks between the last line of a block that is not blank, and the next line
