@@ -9,9 +9,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// TestBlanksInABlockBesideATemplate checks values with blanks at their ends in a block that holds expressions of another
-// tool. The tool can replace each by nothing, and a line that is blank then begins or ends the text of the block. Such
-// a value is rejected. The others are written.
+// TestBlanksInABlockBesideATemplate checks values with blanks at their ends in a block that holds statements of another
+// tool. The tool removes them, and a line that is blank then begins or ends the text of the block. A value that would
+// lose its blanks is rejected. The others are written.
 func TestBlanksInABlockBesideATemplate(t *testing.T) {
 	const rejected = ""
 	for _, c := range []struct{ text, value, want string }{

@@ -191,8 +191,8 @@ func breaksRead(text, header string) int {
 	return min(breaks, 1)
 }
 
-// withoutStatements returns the text of the scalar without the statements of other tools, with a text for each value, and
-// with some text for each expression of another tool.
+// withoutStatements returns the text of the scalar without the statements of other tools, with a text for each value,
+// and with some text for each expression of another tool.
 func (w *writer) withoutStatements(text func(value string) string) string {
 	var out strings.Builder
 	for i := range w.values {
