@@ -62,7 +62,11 @@ func exclusive(c *cobra.Command, flags string) error {
 func arguments(minimum, maximum int, names string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) < minimum || (maximum >= 0 && len(args) > maximum) {
-			return usage(c, "%s takes %s; %d were given", c.CommandPath(), names, len(args))
+			were := "were"
+			if len(args) == 1 {
+				were = "was"
+			}
+			return usage(c, "%s takes %s; %d %s given", c.CommandPath(), names, len(args), were)
 		}
 		if _, foreign := c.Annotations[annotationForeign]; !foreign && slices.ContainsFunc(args, access.WellFormed) {
 			return usage(c, "%s takes %s; a token was given, which this message does not repeat", c.CommandPath(), names)
