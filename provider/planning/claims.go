@@ -199,11 +199,14 @@ func (p *Plan) warnOfProtected(check Check, outcome backend.Outcome, result *Res
 		At("name"))
 }
 
+// formerName is the id of a container, and its name before the plan.
+type formerName struct{ id, name string }
+
 // recordFormerName records the name that a renamed container has before the apply.
-func (p *Plan) recordFormerName(o backend.Object, name string) {
+func (p *Plan) recordFormerName(o backend.Object, former formerName) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.formerNames[placeOf(o)] = name
+	p.formerNames[placeOf(o)] = former
 }
 
 // PresentNames returns the names that a project and an environment have before the apply, by those that they have after
@@ -212,13 +215,13 @@ func (p *Plan) PresentNames(project, environment string) (presentProject, presen
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	presentProject, presentEnvironment = project, environment
-	if name, renamed := p.formerNames[place{kind: backend.KindProject, name: project}]; renamed {
-		presentProject = name
+	if former, renamed := p.formerNames[place{kind: backend.KindProject, name: project}]; renamed {
+		presentProject = former.name
 	}
-	if name, renamed := p.formerNames[place{
+	if former, renamed := p.formerNames[place{
 		kind: backend.KindEnvironment, project: project, name: environment,
 	}]; renamed {
-		presentEnvironment = name
+		presentEnvironment = former.name
 	}
 	return presentProject, presentEnvironment
 }

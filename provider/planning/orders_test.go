@@ -440,6 +440,42 @@ func TestPlanDoesNotDependOnTheOrder(t *testing.T) {
 	}
 }
 
+// Terraform plans a container that it replaces twice: first as it is, which can be a rename. Its contents are then in
+// another container, so their deletion must not wait for a creation in the old one.
+func TestReplacedContainerHasNoFormerName(t *testing.T) {
+	s, o := world(t, []backend.Change{of(shop, made(backend.KindProject, "", "own"))})
+	p := planning.New(s, shop, true)
+	check := func(c planning.Check) {
+		t.Helper()
+		if result, err := p.Check(t.Context(), c); err != nil || len(result.Errors) > 0 {
+			t.Fatal(result.Errors, err)
+		}
+	}
+	for _, kind := range []backend.Kind{backend.KindProject, backend.KindEnvironment} {
+		old, next := o["project own"], made(kind, "", "next")
+		if kind == backend.KindEnvironment {
+			old = o["environment dev"]
+		}
+		p.Know(old.ID)
+		check(update(old, next))
+		names := func() string {
+			project, environment := p.PresentNames("next", "")
+			if kind == backend.KindEnvironment {
+				_, environment = p.PresentNames(backend.DefaultProject, "next")
+				project = environment
+			}
+			return project
+		}
+		if got := names(); got != old.Name {
+			t.Errorf("%s renamed: the present name is %q, want %q", kind, got, old.Name)
+		}
+		check(replacing(old, next))
+		if got := names(); got != "next" {
+			t.Errorf("%s replaced: the present name is %q, want the new one", kind, got)
+		}
+	}
+}
+
 // world returns a backend with objects, by kind and name, and also with their environment.
 func world(t *testing.T, before []backend.Change) (backend.Service, map[string]backend.Object) {
 	t.Helper()

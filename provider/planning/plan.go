@@ -39,11 +39,11 @@ type Plan struct {
 
 	mu               sync.Mutex
 	changes          []plannedChange
-	incomplete       map[string]bool  // projects with a planned change that is not fully known, by name
-	entries          map[place]bool   // places of entries that this plan creates or renames
-	containers       map[place]string // ids of containers that this plan creates or renames
-	renamed          map[place]string // ids of containers that this plan renames, by their new places
-	formerNames      map[place]string // names, before the plan, of containers that it renames, by their new places
+	incomplete       map[string]bool      // projects with a planned change that is not fully known, by name
+	entries          map[place]bool       // places of entries that this plan creates or renames
+	containers       map[place]string     // ids of containers that this plan creates or renames
+	renamed          map[place]string     // ids of containers that this plan renames, by their new places
+	formerNames      map[place]formerName // of containers that this plan renames, by their new places
 	claims           map[place]claim
 	values           map[newValue]valueHolder // values that this plan writes
 	unchanged        map[string]string        // names of secrets that keep their values, by id
@@ -75,7 +75,7 @@ func New(s backend.Service, owner string, named bool) *Plan {
 	return &Plan{
 		service: s, owner: owner, named: named,
 		incomplete: map[string]bool{}, entries: map[place]bool{}, containers: map[place]string{}, renamed: map[place]string{},
-		formerNames: map[place]string{}, claims: map[place]claim{}, vacated: map[place]string{}, replaced: map[string]bool{},
+		formerNames: map[place]formerName{}, claims: map[place]claim{}, vacated: map[place]string{}, replaced: map[string]bool{},
 		newValues: map[string]bool{}, configured: map[string]bool{}, known: map[string]bool{}, kept: map[string]bool{},
 		quotas: map[string]*projectQuota{}, projects: map[string]backend.Object{},
 		projectIDs: map[string]string{}, values: map[newValue]valueHolder{},
@@ -206,7 +206,7 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 	result.Uncertain = len(result.Errors) > 0 && p.isUncertain(c.Project, result.Errors[0].Code)
 	p.add(outcome, c)
 	if c.Rename != nil && broken == nil {
-		p.recordFormerName(outcome.Object, check.Name)
+		p.recordFormerName(outcome.Object, formerName{c.ID, check.Name})
 	}
 	if c.ID != "" && !(broken != nil && broken.Code == backend.CodeImmutable) { // an object that cannot change is replaced
 		if err := p.recheckDeletions(ctx, c.ID, &result); err != nil {
@@ -245,7 +245,10 @@ func (p *Plan) forget(id string) {
 	p.changes = slices.DeleteFunc(p.changes, func(planned plannedChange) bool { return planned.change.ID == id })
 	p.uses = slices.DeleteFunc(p.uses, func(u use) bool { return u.change.ID == id })
 	maps.DeleteFunc(p.claims, func(_ place, c claim) bool { return c.id == id })
-	maps.DeleteFunc(p.vacated, func(_ place, other string) bool { return other == id })
+	isIt := func(_ place, other string) bool { return other == id }
+	maps.DeleteFunc(p.vacated, isIt)
+	maps.DeleteFunc(p.renamed, isIt)
+	maps.DeleteFunc(p.formerNames, func(_ place, former formerName) bool { return former.id == id })
 }
 
 // deletionBefore is the deletion of the object that a creation replaces.
