@@ -4,6 +4,7 @@ package planning
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -197,6 +198,19 @@ func (p *Plan) warnOfProtected(check Check, outcome backend.Outcome, result *Res
 		holder.Kind, backend.Quote(holder.Name)).
 		WithHint("if it is tainted, run: terraform untaint ADDRESS; if this plan renames it, no action is necessary").
 		At("name"))
+}
+
+// forget removes what the plan knows of an object as an update: Terraform plans a replaced object as it is first.
+func (p *Plan) forget(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changes = slices.DeleteFunc(p.changes, func(planned plannedChange) bool { return planned.change.ID == id })
+	p.uses = slices.DeleteFunc(p.uses, func(u use) bool { return u.change.ID == id })
+	maps.DeleteFunc(p.claims, func(_ place, c claim) bool { return c.id == id })
+	isIt := func(_ place, other string) bool { return other == id }
+	maps.DeleteFunc(p.vacated, isIt)
+	maps.DeleteFunc(p.renamed, isIt)
+	maps.DeleteFunc(p.formerNames, func(_ place, former formerName) bool { return former.id == id })
 }
 
 // formerName is the id of a container, and its name before the plan.

@@ -459,12 +459,12 @@ func TestReplacedContainerHasNoFormerName(t *testing.T) {
 		p.Know(old.ID)
 		check(update(old, next))
 		names := func() string {
-			project, environment := p.PresentNames("next", "")
 			if kind == backend.KindEnvironment {
-				_, environment = p.PresentNames(backend.DefaultProject, "next")
-				project = environment
+				_, name := p.PresentNames(backend.DefaultProject, "next")
+				return name
 			}
-			return project
+			name, _ := p.PresentNames("next", "")
+			return name
 		}
 		if got := names(); got != old.Name {
 			t.Errorf("%s renamed: the present name is %q, want %q", kind, got, old.Name)

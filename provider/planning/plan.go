@@ -20,7 +20,6 @@ package planning
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -236,19 +235,6 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 		result.addError(e)
 	}
 	return result, nil
-}
-
-// forget removes what the plan knows of an object as an update: Terraform plans a replaced object as it is first.
-func (p *Plan) forget(id string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.changes = slices.DeleteFunc(p.changes, func(planned plannedChange) bool { return planned.change.ID == id })
-	p.uses = slices.DeleteFunc(p.uses, func(u use) bool { return u.change.ID == id })
-	maps.DeleteFunc(p.claims, func(_ place, c claim) bool { return c.id == id })
-	isIt := func(_ place, other string) bool { return other == id }
-	maps.DeleteFunc(p.vacated, isIt)
-	maps.DeleteFunc(p.renamed, isIt)
-	maps.DeleteFunc(p.formerNames, func(_ place, former formerName) bool { return former.id == id })
 }
 
 // deletionBefore is the deletion of the object that a creation replaces.
