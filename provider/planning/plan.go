@@ -74,7 +74,8 @@ func New(s backend.Service, owner string, named bool) *Plan {
 	return &Plan{
 		service: s, owner: owner, named: named,
 		incomplete: map[string]bool{}, entries: map[place]bool{}, containers: map[place]string{}, renamed: map[place]string{},
-		formerNames: map[place]formerName{}, claims: map[place]claim{}, vacated: map[place]string{}, replaced: map[string]bool{},
+		formerNames: map[place]formerName{}, claims: map[place]claim{},
+		vacated: map[place]string{}, replaced: map[string]bool{},
 		newValues: map[string]bool{}, configured: map[string]bool{}, known: map[string]bool{}, kept: map[string]bool{},
 		quotas: map[string]*projectQuota{}, projects: map[string]backend.Object{},
 		projectIDs: map[string]string{}, values: map[newValue]valueHolder{},
