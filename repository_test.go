@@ -49,6 +49,14 @@ func TestSourceFilesNameTheirLicence(t *testing.T) {
 			if !bytes.HasPrefix(text, []byte("# "+licence)) {
 				t.Errorf("%s: the first line after #! must be %q", path, "# "+licence[:len(licence)-1])
 			}
+		case ".sql":
+			checked++
+			if first, rest, _ := bytes.Cut(text, []byte("\n")); bytes.HasPrefix(first, []byte("-- works_with = ")) {
+				text = rest
+			}
+			if !bytes.HasPrefix(text, []byte("-- "+licence)) {
+				t.Errorf("%s: the first line, or the one after works_with, must be %q", path, "-- "+licence[:len(licence)-1])
+			}
 		}
 		return nil
 	})

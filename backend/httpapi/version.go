@@ -29,7 +29,7 @@ func checkWireVersion(own int, header string) *backend.Error {
 	}
 	version, err := strconv.Atoi(header)
 	switch {
-	case err != nil || version < 1:
+	case err != nil || version < 1 || header[0] == '+':
 		return backend.Errorf(backend.CodeInvalid, "wire version %s is not valid", backend.Quote(header)).
 			WithHint("send a number in the header %s, or leave it out for version 1", versionHeader)
 	case version > own:

@@ -20,6 +20,7 @@ func TestServerAcceptsItsOwnAndThePreviousWireVersion(t *testing.T) {
 		{3, "1", "wire version 1; the server speaks 2 and 3"},
 		{1, "2", "wire version 2 and the server only 1; upgrade the server"},
 		{1, "0", "not valid"}, {1, "-1", "not valid"}, {1, "one", "not valid"}, {1, "1.0", "not valid"},
+		{1, "+1", "not valid"},
 	} {
 		err := checkWireVersion(c.own, c.header)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

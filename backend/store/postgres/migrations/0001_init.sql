@@ -1,4 +1,5 @@
 -- works_with = 1
+-- SPDX-License-Identifier: MPL-2.0
 
 -- The tables of schema 6 of SQLite. The project leads every key of a row that belongs to one, so that the tables can be
 -- partitioned by project. Texts are compared byte by byte. Times are microseconds since 1970 in UTC. A column that does

@@ -1,4 +1,5 @@
 -- works_with = 2
+-- SPDX-License-Identifier: MPL-2.0
 
 -- The audit log proves itself: each record has a hash, and each log a signed head of the tree over these hashes. The tree
 -- begins with the first record after this migration. Programs of version 1 add records without a hash. A record without

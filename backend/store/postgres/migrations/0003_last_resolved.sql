@@ -1,4 +1,5 @@
 -- works_with = 2
+-- SPDX-License-Identifier: MPL-2.0
 
 -- When a value of a secret was last returned, and to whom. Nothing depends on it but reports. The row without a project
 -- says since when this is noted. Programs of the version before do not note anything.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MPL-2.0
 -- Times are microseconds since 1970 in UTC. Texts are compared byte by byte, so that the order of a listing does not
 -- depend on the locale. A column that does not apply to a kind of object holds '' and never NULL, because a UNIQUE
 -- constraint treats NULLs as different.

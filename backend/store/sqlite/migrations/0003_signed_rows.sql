@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MPL-2.0
 -- Every row that decides something gets a MAC under the deployment key, and each project a state that sums up its rows.
 -- The tables get new names, so that a process of an earlier version that still has the file open fails, instead of
 -- writing rows without a MAC. The program that runs this step signs the rows in the same transaction.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MPL-2.0
 -- The records of changes, numbered in one log for each project and one for the deployment. The table record keeps the
 -- records of earlier versions.
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MPL-2.0
 -- The audit log proves itself: each record has a hash, and each log a signed head of the tree over these hashes. The tree
 -- begins with the first record after this step: nobody can prove what was written before. The column next gets another
 -- name, so that a program of an earlier version that still has the file open cannot add records without a hash.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MPL-2.0
 -- The records of reads, dry runs and refusals. They have a separate file, so that a read does not wait for a
 -- change. Texts and times are as in the database.
 

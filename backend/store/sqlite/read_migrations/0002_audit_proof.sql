@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MPL-2.0
 -- The hashes and heads of the records of reads, as in the database.
 
 ALTER TABLE read_log RENAME COLUMN next TO next_number;

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: MPL-2.0
 -- When a value of a secret was last returned, and to whom. Nothing depends on it but reports. The row without a project
 -- says since when this is noted.
 
