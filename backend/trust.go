@@ -76,7 +76,8 @@ func (t Trust) SubjectClaim() string {
 // Equal reports whether two trusts are the same.
 func (t Trust) Equal(u Trust) bool {
 	return t.Certificate == u.Certificate && t.Issuer == u.Issuer && t.Audience == u.Audience &&
-		maps.Equal(t.Claims, u.Claims) && t.AnySubject == u.AnySubject && t.Principal == u.Principal && t.SubjectClaim() == u.SubjectClaim() &&
+		maps.Equal(t.Claims, u.Claims) && t.AnySubject == u.AnySubject && t.Principal == u.Principal &&
+		t.SubjectClaim() == u.SubjectClaim() &&
 		t.SessionTime() == u.SessionTime() && t.Reuse == u.Reuse && (len(t.Keys) == 0) == (len(u.Keys) == 0) &&
 		EqualJSON(t.Keys, u.Keys)
 }

@@ -377,8 +377,8 @@ var openAPITexts = map[string]string{
 
 	"LoginRequest":       "An identity token, or none for a login with the client certificate of the connection.",
 	"LoginRequest.trust": "The name or id of a trust. It is needed only if several accept the caller.",
-	"LoginRequest.token": "The identity token: a JSON Web Token in its compact form. Without it, the client certificate logs " +
-		"in.",
+	"LoginRequest.token": "The identity token: a JSON Web Token in its compact form. Without it, the client " +
+		"certificate logs in.",
 	"LoginSession":           "A session.",
 	"LoginSession.token":     "The token of the session, for the other routes.",
 	"LoginSession.kind":      "Who has logged in: a `person` or a `workload`.",

@@ -105,7 +105,8 @@ func (a *app) setTrustCommand() *cobra.Command {
 	c.Flags().BoolVar(&f.trust.AnySubject, "any-subject", false,
 		"accept every subject of the issuer: no condition is needed")
 	c.Flags().StringVar(&f.who, "for", "", "`who` presents the tokens: person or workload (default workload)")
-	c.Flags().StringVar(&f.trust.Subject, "subject-claim", "", "the `claim` that names the caller (default sub, or san_uri of a certificate)")
+	c.Flags().StringVar(&f.trust.Subject, "subject-claim", "",
+		"the `claim` that names the caller (default sub, or san_uri of a certificate)")
 	c.Flags().Var(&f.session, "session", "how long a session is valid, such as 15m; at most 12h (default 1h)")
 	c.Flags().BoolVar(&f.trust.Reuse, "reuse", false, "accept an identity token several times until it expires")
 	c.Flags().StringVar(&f.keysFile, "keys-file", "",

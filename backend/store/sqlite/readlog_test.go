@@ -521,7 +521,8 @@ func TestReserveIsMadeWholeAgain(t *testing.T) {
 	l := readLog(t)
 	const want = 4 * sqlite.MinReserve
 	l.Reserve(t.Context(), want)
-	mustExec(t, raw(t, l.Path()), fmt.Sprintf(`INSERT INTO read_record (log, number, at, principal, role, verb, phase, code,
+	mustExec(t, raw(t, l.Path()), fmt.Sprintf(`INSERT INTO read_record (log, number, at, principal, role, verb, phase,
+		code,
 		detail) VALUES ('large', 1, 0, '', '', '', '', '', zeroblob(%d))`, want/4*3))
 	if free, err := l.Reserved(t.Context()); err != nil || free > want/2 {
 		t.Fatalf("%d bytes are free, %v", free, err)
