@@ -59,7 +59,7 @@ func newCompany(t *testing.T) *company {
 	s := httptest.NewServer(web.New(site.Options{Service: log, Audit: c.audit, Rights: parts.Rights,
 		Identity: site.Tokens{Logins: logins}, Cipher: parts.SessionCipher, Now: clock,
 		Issuers: oidc.New(parts.Store, oidc.Options{Cipher: parts.TokenCipher, Record: audit.NewChanges(nil).LoggedIn,
-			Now: clock, ClientSecret: func(issuer string) (string, error) {
+			Now: clock, ClientSecret: func(issuer, _ string) (string, error) {
 				if issuer != c.issuer.URL {
 					return "", fmt.Errorf("the secret of issuer %s was asked for", issuer)
 				}

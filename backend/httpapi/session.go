@@ -90,9 +90,8 @@ func (c *client) refused(token string, err error) bool {
 
 // errNoOther is the refusal of an identity token, if there is no other one.
 func errNoOther(refused error) error {
-	return backend.AsError(refused).WithHint("the log of the server says why; if the token was used before, as by an " +
-		"earlier step or by Terraform, which starts its provider several times, the trust must accept it again: " +
-		"pouncet trust set NAME --reuse")
+	return backend.AsError(refused).WithHint("the log of the server says why; if an earlier step, or another process of " +
+		"Terraform, has used the token, let the trust accept it until it expires: pouncet trust set NAME --reuse")
 }
 
 // login exchanges an identity token, other than used, for a session. It returns the identity token too.

@@ -126,7 +126,7 @@ func (l *Logins) client(ctx context.Context, c candidate, redirect string) (oaut
 		l.options.Log.WarnContext(ctx, "an issuer has no page to sign in", "trust", c.row.Name, "issuer", c.trust.Issuer)
 		return oauth2.Config{}, endpoints{}, errNotReached(c)
 	}
-	secret, err := l.options.ClientSecret(c.trust.Issuer)
+	secret, err := l.options.ClientSecret(c.trust.Issuer, c.trust.Audience)
 	if err != nil {
 		l.options.Log.ErrorContext(ctx, "the client secret cannot be read", "trust", c.row.Name, "reason", err.Error())
 		return oauth2.Config{}, endpoints{}, errNotReached(c)

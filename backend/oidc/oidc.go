@@ -53,9 +53,9 @@ type Options struct {
 	Cipher access.Cipher
 	// Record returns the records of a login with a trust, which are written with it. The context has the principal.
 	Record func(ctx context.Context, trust store.Object) []store.Record
-	// ClientSecret returns what proves this server to the issuer with a URL; "" for nothing. It is for people who sign in
-	// at a browser. Nil means that no issuer wants one.
-	ClientSecret func(issuer string) (string, error)
+	// ClientSecret returns what proves this server to the issuer with a URL as the client with an id; "" for nothing. It
+	// is for people who sign in at a browser. Nil means that no issuer wants one.
+	ClientSecret func(issuer, client string) (string, error)
 	// Log gets the reasons of refusals. Nil means no log.
 	Log *slog.Logger
 	Now func() time.Time // nil means time.Now
@@ -79,7 +79,7 @@ func New(s store.Store, o Options) *Logins {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.ClientSecret == nil {
-		o.ClientSecret = func(string) (string, error) { return "", nil }
+		o.ClientSecret = func(string, string) (string, error) { return "", nil }
 	}
 	return &Logins{options: o, store: s, issuers: newIssuers(o.Now), codes: make(chan struct{}, maxCodes)}
 }

@@ -208,7 +208,7 @@ func (m *move) checkTarget(ctx context.Context) (transfer.Progress, error) {
 	}
 	if m.to.Deployment() != m.from.Deployment() || progress == transfer.Active && !m.resuming {
 		return progress, backend.Errorf(backend.CodeExists, "%s already holds a backend, with the deployment id %s",
-			m.to.Location(), m.to.Deployment()).WithHint("move to an empty place")
+			m.to.Location(), m.to.Deployment()).WithHint("move to a folder that does not exist yet, or to an empty database")
 	}
 	return progress, nil
 }

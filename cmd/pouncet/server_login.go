@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"strings"
@@ -16,32 +17,40 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
-// clientSecrets are the files with what proves the server to issuers, by their URLs. They do not belong to trusts: who
-// may change a trust could otherwise have the secret of one issuer sent to another one.
+// clientSecrets are the files with what proves the server to issuers, by their URLs, or by the URL, # and the id of the
+// client. They do not belong to trusts: who may change a trust could otherwise have the secret of one issuer sent to
+// another one.
 type clientSecrets struct {
 	texts []string
-	files map[string]string
+	files map[clientOf]string
 }
+
+// clientOf is a client of an issuer; without an id, it is every client that is not named.
+type clientOf struct{ issuer, id string }
 
 func (s *clientSecrets) add(c *cobra.Command) {
 	c.Flags().StringArrayVar(&s.texts, "client-secret-file", nil,
-		"`ISSUER=FILE` with the client secret for people who sign in at the issuer with this URL; repeat for more issuers")
+		"`ISSUER=FILE` with the client secret for people who sign in at the issuer with this URL, or ISSUER#CLIENT=FILE for "+
+			"the client with this id; repeat for more")
 }
 
 // check reads each file once, so that a wrong one is found when the server starts.
 func (s *clientSecrets) check(c *cobra.Command) error {
-	s.files = map[string]string{}
+	s.files = map[clientOf]string{}
 	for _, text := range s.texts {
-		issuer, path, ok := strings.Cut(text, "=")
+		of, path, ok := strings.Cut(text, "=")
+		issuer, id, forClient := strings.Cut(of, "#")
+		client := clientOf{issuer, id}
 		switch {
-		case !ok || path == "" || backend.CheckIssuer(issuer) != nil:
-			return usage(c, "--client-secret-file %s is not the URL of an issuer and a file", backend.Quote(text)).
-				withHint("write it as --client-secret-file https://ISSUER=/PATH/TO/FILE")
-		case s.files[issuer] != "":
-			return usage(c, "--client-secret-file names the issuer %s twice", backend.Quote(issuer))
+		case !ok || path == "" || backend.CheckIssuer(issuer) != nil || forClient && id == "":
+			return usage(c, "the value %s of --client-secret-file is not valid", backend.Quote(text)).
+				withHint("write the URL of the issuer and the path of the file: https://issuer.example.com=/PATH/TO/FILE")
+		case s.files[client] != "":
+			return usage(c, "--client-secret-file names the issuer %s twice", backend.Quote(of)).
+				withHint("name each client too: ISSUER#CLIENT=FILE")
 		}
-		s.files[issuer] = path
-		if _, err := s.read(issuer); err != nil {
+		s.files[client] = path
+		if _, err := s.read(issuer, id); err != nil {
 			return err
 		}
 	}
@@ -51,9 +60,10 @@ func (s *clientSecrets) check(c *cobra.Command) error {
 // maxClientSecret is the longest client secret, in bytes.
 const maxClientSecret = 4096
 
-// read returns the client secret for an issuer, or "". It reads the file each time, so that a new one needs no restart.
-func (s *clientSecrets) read(issuer string) (string, error) {
-	path := s.files[issuer]
+// read returns the client secret for a client of an issuer, or "". It reads the file each time, so that a new one needs
+// no restart.
+func (s *clientSecrets) read(issuer, client string) (string, error) {
+	path := cmp.Or(s.files[clientOf{issuer, client}], s.files[clientOf{issuer, ""}])
 	if path == "" {
 		return "", nil
 	}
@@ -64,7 +74,7 @@ func (s *clientSecrets) read(issuer string) (string, error) {
 	}
 	secret := strings.TrimSpace(string(text))
 	if secret == "" || len(text) > maxClientSecret || strings.ContainsAny(secret, "\r\n") {
-		return "", backend.Errorf(backend.CodeInvalid, "the file %s has no client secret of one line with at most %d bytes",
+		return "", backend.Errorf(backend.CodeInvalid, "the file %s must hold a client secret of one line with at most %d bytes",
 			backend.Quote(path), maxClientSecret).WithHint("put the secret into it, and nothing else")
 	}
 	return secret, nil
