@@ -256,8 +256,8 @@ func short(text string) string {
 }
 
 // gave returns when the person gave the credential, of a token that Login has accepted. Who had to give it again did so
-// after the flow began. Not all issuers say so. But one that can say it does so when it is asked with max_age, so a token
-// that does not say it belongs to a request from which somebody has removed this parameter.
+// after the flow began. Not all issuers say so. One that can say it does so when it is asked with max_age. So a token
+// without it belongs to a request from which somebody has removed this parameter.
 func (l *Logins) gave(ctx context.Context, c candidate, f Flow, from endpoints, token string) (time.Time, error) {
 	verified, _, err := payloadOf(token)
 	if err != nil {
