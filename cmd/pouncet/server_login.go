@@ -75,7 +75,8 @@ func (s *clientSecrets) read(issuer, client string) (string, error) {
 	secret := strings.TrimSpace(string(text))
 	if secret == "" || len(text) > maxClientSecret || strings.ContainsAny(secret, "\r\n") {
 		return "", backend.Errorf(backend.CodeInvalid,
-			"the file %s must hold a client secret of one line with at most %d bytes", backend.Quote(path), maxClientSecret).WithHint("put the secret into it, and nothing else")
+			"the file %s must hold a client secret of one line with at most %d bytes", backend.Quote(path),
+			maxClientSecret).WithHint("put the secret into it, and nothing else")
 	}
 	return secret, nil
 }
