@@ -20,7 +20,8 @@ func TestOpenTofu(t *testing.T) {
 	}
 	tofu, err := exec.LookPath("tofu")
 	if err != nil {
-		t.Skip("SKIPPED: tofu is not on PATH, so nothing is tested with OpenTofu: install OpenTofu 1.11 or later, or run make tofu")
+		t.Skip("SKIPPED: tofu is not on PATH, so nothing is tested with OpenTofu: install OpenTofu 1.11 or later, " +
+			"or run make tofu")
 	}
 	if tofu, err = filepath.Abs(tofu); err != nil {
 		t.Fatal(err)

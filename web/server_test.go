@@ -219,9 +219,9 @@ func TestSignInOfAnotherSiteIsRefused(t *testing.T) {
 	}
 }
 
-// BenchmarkFirstPage is the page of an environment with 1,000 and with 5,000 secrets, from request to answer. With 1,000
-// it has at most 60 kB on the wire and takes at most 50 ms. The limit is for the time of the processors, because other
-// programs run at the same time.
+// BenchmarkFirstPage is the page of an environment with 1,000 and with 5,000 secrets, from request to answer. With
+// 1,000 it has at most 60 kB on the wire and takes at most 50 ms. The limit is for the time of the processors, because
+// other programs run at the same time.
 func BenchmarkFirstPage(b *testing.B) {
 	for name, n := range map[string]int{"1000": 1000, "5000": 5000} {
 		b.Run(name, func(b *testing.B) {

@@ -256,15 +256,18 @@ func short(text string) string {
 }
 
 // gave returns when the person gave the credential, of a token that Login has accepted. Who had to give it again did so
-// after the flow began. Not all issuers say so. One that can say it does so when it is asked with max_age. So a token
-// without it belongs to a request from which somebody has removed this parameter.
+// after the flow began. Not all issuers say when that was. One that does says it if the request has max_age, so a
+// token without it belongs to a request from which somebody has removed max_age.
 func (l *Logins) gave(ctx context.Context, c candidate, f Flow, from endpoints, token string) (time.Time, error) {
 	verified, _, err := payloadOf(token)
 	if err != nil {
 		return time.Time{}, err
 	}
 	at, said, err := verified.time("auth_time")
-	if err != nil || !said && f.Again && from.saysWhen || said && at.After(l.options.Now().Add(skew)) || said && f.Again && at.Before(f.Began.Add(-skew)) {
+	tooEarly := said && f.Again && at.Before(f.Began.Add(-skew))
+	tooLate := said && at.After(l.options.Now().Add(skew))
+	missing := !said && f.Again && from.saysWhen
+	if err != nil || tooEarly || tooLate || missing {
 		return time.Time{}, l.refusePerson(ctx, c, errors.New("the person did not have to give the credential again"))
 	}
 	return at, nil
