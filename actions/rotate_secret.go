@@ -204,7 +204,8 @@ func hintAfterCreate(err error) error {
 	if e.Hint != "" {
 		e.Hint += "; "
 	}
-	return e.WithHint("%san action with the event before_create runs before the secret exists: use after_create", e.Hint)
+	return e.WithHint("%sif the action has the event before_create, use after_create: the secret does not exist before",
+		e.Hint)
 }
 
 func report(diags *diag.Diagnostics, err error) {

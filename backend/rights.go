@@ -64,7 +64,7 @@ type Place struct {
 // must be named: an empty Environment leaves it out.
 type Where struct {
 	Project     string `json:"project,omitempty"`     // name or id
-	Environment string `json:"environment,omitempty"` // name or id, or AnyEnvironment for entries of all environments
+	Environment string `json:"environment,omitempty"` // name or id, or AnyEnvironment: what all of them share
 	Scope       string `json:"scope,omitempty"`
 	Names       string `json:"names,omitempty"` // a name, or a pattern in which * stands for any characters
 }

@@ -28,8 +28,8 @@ func (t Trust) checkCertificate() *Error {
 	} {
 		if field.given {
 			return Errorf(CodeInvalid, "a trust in certificates cannot have %s", field.name).
-				WithHint("leave it out: the server accepts the authorities of --client-ca, and a condition is required; or set " +
-					"certificate to false for a trust in an issuer").At(field.name)
+				WithHint("remove it, because only conditions apply to certificates; or, for an issuer, remove certificate").
+				At(field.name)
 		}
 	}
 	if err := checkCertificateClaim(t.SubjectClaim()); err != nil {

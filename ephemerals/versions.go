@@ -18,9 +18,9 @@ func explainVersions(
 	for i, ref := range refs {
 		r := &resolutions[i]
 		if willLackVersion(s, ref, *r) {
-			r.Err = backend.Errorf(backend.CodeNotFound, "this plan creates secret %s, which will not have version %s",
-				backend.Quote(ref.Name), backend.Quote(ref.Version)).
-				WithHint("leave the version out until the secret has a second one").At("version")
+			r.Err = backend.Errorf(backend.CodeNotFound, "version %s of secret %s does not exist: this plan creates the secret",
+				backend.Quote(ref.Version), backend.Quote(ref.Name)).
+				WithHint("remove the version, or add it after the next rotation").At("version")
 			continue
 		}
 		if r.Err == nil || r.Err.Attribute != "version" || ref.Version != backend.PreviousVersion {
@@ -32,8 +32,8 @@ func explainVersions(
 		}
 		if rotated {
 			e := *r.Err
-			r.Err = e.WithHint("this plan gives it a second version; to read the first one after that, set the version to " +
-				"that of the resource minus one: pouncet_secret.example.version - 1")
+			r.Err = e.WithHint("this plan rotates the secret; to read the value before the rotation, use the version " +
+				"pouncet_secret.example.version - 1")
 		}
 	}
 	return nil

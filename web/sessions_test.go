@@ -89,7 +89,7 @@ func TestSessionsOfAllServersAreListed(t *testing.T) {
 	}
 }
 
-// forgetful is a memory of ended sessions that cannot note any.
+// forgetful is an Ended that cannot note sessions.
 type forgetful struct{ *access.Sessions }
 
 func (forgetful) Note(context.Context, string, []byte) error {

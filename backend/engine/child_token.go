@@ -31,7 +31,7 @@ func (r *run) allowWorkload(c backend.Change) error {
 		return nil
 	}
 	return backend.Errorf(backend.CodeDenied, "permission denied: %s is for a person, and cannot create a token for a "+
-		"workload: with such a token it could read restricted secrets", r.access.principal.Label()).
+		"workload: such a token can read restricted secrets", r.access.principal.Label()).
 		WithHint("ask an admin to create it with role %q and to give you its id, and bind it: pouncet binding create NAME "+
 			"--to token:ID --role ROLE", backend.RoleNone).At("principal")
 }

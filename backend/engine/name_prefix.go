@@ -18,7 +18,7 @@ func checkNamePrefix(q backend.Query) error {
 			WithHint("leave it out").At("name_prefix")
 	}
 	if q.Deleted || q.Held {
-		return backend.Errorf(backend.CodeInvalid, "the selector name_prefix excludes deleted and held objects").
+		return backend.Errorf(backend.CodeInvalid, "the selector name_prefix cannot be used together with deleted or held").
 			WithHint("leave it out").At("name_prefix")
 	}
 	return nil

@@ -102,8 +102,8 @@ func (s *Service) next() []*request {
 }
 
 // together reports whether two changes can share a request. A deletion and a rename free a place, and a creation or
-// another rename can take it: alone, the outcome names the object that it displaces. A change of a container is a rule
-// for its contents.
+// another rename can take it: alone, the outcome names the object that it displaces. A change of a project or
+// environment changes the rules for its contents.
 func together(a, b backend.Change) bool {
 	return a.Op == b.Op && a.Kind == b.Kind && a.Rename == nil && b.Rename == nil
 }

@@ -79,7 +79,7 @@ func (n *names) close(depth int) {
 	}
 }
 
-// notLower reports whether the upper and lower case of a character matter.
+// notLower reports whether c is neither a lower-case letter nor _.
 func notLower(c rune) bool { return (c < 'a' || c > 'z') && c != '_' }
 
 // begin begins a string.

@@ -102,8 +102,9 @@ func MoveFolder(ctx context.Context, c Config, target OpenTarget, o MoveOptions)
 func (m *move) openTarget(ctx context.Context, target OpenTarget) (err error) {
 	m.to, err = target(ctx, m.from.Deployment(), !m.resuming)
 	if m.resuming && errors.Is(err, backend.ErrNotFound) {
-		return backend.Errorf(backend.CodeConflict, "the backend in %s is being moved to another place", m.from.Location()).
-			WithHint("repeat the command with that place, or undo the move first: pouncet move --undo --to that place")
+		return backend.Errorf(backend.CodeConflict, "the backend in %s is already being moved to another location",
+			m.from.Location()).
+			WithHint("repeat the command with that location, or undo the move first: pouncet move --undo --to LOCATION")
 	}
 	return err
 }
@@ -268,7 +269,7 @@ func UndoMove(ctx context.Context, from transfer.Source, to transfer.Target) err
 	if to != nil {
 		if to.Deployment() != from.Deployment() {
 			return backend.Errorf(backend.CodeConflict, "%s holds another backend than %s", to.Location(), from.Location()).
-				WithHint("name the place of the move that began: pouncet move --undo --to that place")
+				WithHint("name the location of the unfinished move: pouncet move --undo --to LOCATION")
 		}
 		progress, err := to.Progress(ctx)
 		if err != nil {

@@ -54,8 +54,8 @@ func (f *findingFlags) noteUnmatched(a *app, flag string, rule review.PathRule, 
 	if len(files) == 0 || slices.ContainsFunc(files, rule.MatchesFile) {
 		return
 	}
-	a.notef("pouncet: %s has no effect, because no file matches %s; a glob is compared with the path as messages show "+
-		"it, such as %s", flag, backend.Quote(rule.Files), backend.Quote(filepath.ToSlash(files[0])))
+	a.notef("pouncet: %s has no effect, because no file matches %s; write the glob for paths such as "+
+		"%s", flag, backend.Quote(rule.Files), backend.Quote(filepath.ToSlash(files[0])))
 }
 
 // knownEnvironments returns the environments of all projects of the catalog, or nothing if they are not known: a

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// TestLongCommandsShowTheirProgress runs each command that can take long on a terminal, as if it had lasted for some
+// TestLongCommandsShowTheirProgress runs commands that can take long on a terminal, as if it had lasted for some
 // time. The terminal shows what it does and removes the line; a pipe gets nothing of that.
 func TestLongCommandsShowTheirProgress(t *testing.T) {
 	folder := t.TempDir()

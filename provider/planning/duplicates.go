@@ -103,8 +103,8 @@ func (p *Plan) sameNewValue(check Check, outcome backend.Outcome, project string
 	return other.name, taken && !other.sameResource(holder.claim)
 }
 
-// sameAsDisplaced judges a new secret in the place of another one, which the plan only moves: both would have one
-// value. It returns the name of the other one of the two, when the second of them is planned.
+// sameAsDisplaced finds a new secret that takes the name of a renamed secret and has the same value. It returns the
+// name of the first of the two when the second one is planned.
 func (p *Plan) sameAsDisplaced(check Check, outcome backend.Outcome) (name string, found bool) {
 	c, old := check.Change, outcome.Displaced
 	p.mu.Lock()

@@ -59,7 +59,7 @@ func choices(p backend.Policy, c *backend.PolicyChange) []choice {
 			func(value string) error {
 				yes := value == "yes"
 				if *set = &yes; !yes && value != "no" {
-					return backend.Errorf(backend.CodeInvalid, "%s is neither yes nor no", backend.Quote(value)).
+					return backend.Errorf(backend.CodeInvalid, "the choice %s is not valid", backend.Quote(value)).
 						WithHint("choose one from the menu").At(name)
 				}
 				return nil

@@ -30,7 +30,7 @@ var wholeHints = []struct{ part, text string }{
 	{"POUNCET_TOKEN", "hint.signin"},
 	{"POUNCET_CLIENT_CERT", "hint.signin"},
 	{"POUNCET_OIDC_TRUST", "hint.trust"},
-	{"authorities of --client-ca", "hint.authorities"},
+	{"only conditions apply to certificates", "hint.authorities"},
 	{"pouncet login", "hint.signin"},
 	{"pouncet token create", "hint.token"},
 	{"pouncet trust show", "hint.operator"},

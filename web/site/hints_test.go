@@ -22,8 +22,6 @@ var atATerminal = []string{
 
 // onNoPage are the hints of logins without a browser, and of trusts, which have no page.
 var onNoPage = []string{
-	"leave it out: the server accepts the authorities of --client-ca, and a condition is required; " +
-		"or set certificate to false for a trust in an issuer",
 	"use the certificate that the login had (POUNCET_CLIENT_CERT, POUNCET_CLIENT_KEY), or log in again",
 	"name one of them (--trust, POUNCET_OIDC_TRUST)",
 }

@@ -32,7 +32,7 @@ type known struct {
 	sessions map[string]KnownSession
 }
 
-// noteAfter is the longest time between two notes of a session for the lists of all servers, beside refreshAfter.
+// noteAfter is how old the note of a session for the lists of all servers is when a request writes it again.
 const noteAfter = 5 * time.Minute
 
 // maxKnown limits the memory for known sessions.
@@ -88,7 +88,8 @@ func (k *known) all() map[string]KnownSession {
 	return maps.Clone(k.sessions)
 }
 
-// Sessions lists the sessions of the person or, for who may revoke all tokens, those of everybody, the latest first.
+// Sessions lists the sessions of the person, latest first. A person with the right bind everywhere gets the sessions of
+// everybody.
 func (q *Request) Sessions() ([]KnownSession, error) {
 	now, known := q.Now(), q.known.all()
 	noted, err := q.Ended.Noted(q.Context())

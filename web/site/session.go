@@ -118,7 +118,7 @@ func setCookie(w http.ResponseWriter, r *http.Request, value, part string, secur
 	http.SetCookie(w, c)
 }
 
-// Ended remembers sessions and those that have ended before their time, as access.Sessions does for a deployment.
+// Ended remembers for all servers which sessions began, and which were ended early, as access.Sessions does.
 type Ended interface {
 	// Note keeps what lists show of a session, as JSON.
 	Note(ctx context.Context, id string, about []byte) error

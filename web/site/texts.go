@@ -64,9 +64,8 @@ var texts = map[string]string{
 	"hint.rename":      "rename or delete the one that has the name now, then restore this one",
 	"hint.signin":      "sign in again",
 	"hint.trust":       "name one of them",
-	"hint.authorities": "leave it out: the server accepts the authorities that it was started with, and a condition " +
-		"is required; or set certificate to false for a trust in an issuer",
-	"hint.token": "ask an admin for a new token; admins create one on the page Tokens",
+	"hint.authorities": "remove it, because only conditions apply to certificates",
+	"hint.token":       "ask an admin for a new token; admins create one on the page Tokens",
 
 	"error.title": "This did not work", "error.home": "Go to the secrets",
 
@@ -172,7 +171,8 @@ var texts = map[string]string{
 	"edit.draft.hint":  "A draft keeps changes until somebody deploys all of them. Leave empty to change at once.",
 	"edit.kind.number": "write a number", "edit.kind.boolean": "choose yes or no", "edit.kind.json": "write valid JSON",
 
-	"visibility.masked": "Masked: can be revealed, which is recorded", "visibility.restricted": "Restricted: never shown",
+	"visibility.masked":     "Masked: people can reveal it, and each reveal is recorded",
+	"visibility.restricted": "Restricted: never shown",
 
 	"value.new": "Add value", "value.lead": "A value is plain JSON that is not secret, or a link to a secret.",
 	"value.as": "The value is", "value.json": "plain JSON", "value.link": "a link to a secret",
@@ -237,17 +237,17 @@ var texts = map[string]string{
 	"rule.max_versions": "Versions to keep (0: all)", "rule.version_days": "Days to keep (0: all)",
 	"rule.name_pattern":                  "Pattern that names must match (RE2); empty for none",
 	"rule.duplicates":                    "If another secret has the same value",
-	"rule.default_visibility":            "Visibility of a new secret, if nobody chooses one",
-	"rule.default_visibility.masked":     "Masked: can be revealed, which is recorded",
+	"rule.default_visibility":            "Default visibility of new secrets",
+	"rule.default_visibility.masked":     "Masked: people can reveal it, and each reveal is recorded",
 	"rule.default_visibility.restricted": "Restricted: never shown",
-	"rule.default_visibility.hint":       "It holds for secrets that are created from now on.",
+	"rule.default_visibility.hint":       "Existing secrets keep their visibility.",
 	"rule.immutable_names":               "Renames",
 	"rule.immutable_names.no":            "Allow them", "rule.immutable_names.yes": "Refuse them",
 	"rule.immutable_names.hint":   "References in files use the names of secrets and values.",
 	"rule.forbid_fingerprints":    "Fingerprints of values for Terraform plans",
-	"rule.forbid_fingerprints.no": "Give them", "rule.forbid_fingerprints.yes": "Give none",
-	"rule.forbid_fingerprints.hint": "With keyed fingerprints, a plan compares many values in one call, " +
-		"and sees none of them. Without, it asks about each value.",
+	"rule.forbid_fingerprints.no": "Allow them", "rule.forbid_fingerprints.yes": "Refuse them",
+	"rule.forbid_fingerprints.hint": "With fingerprints, a plan compares many values in one call and reads none. " +
+		"Without fingerprints, it asks about each value.",
 	"rule.duplicates.allow": "Allow it", "rule.duplicates.note": "Allow it, and say so",
 	"rule.duplicates.refuse": "Refuse the new value",
 	"rule.duplicates.hint": "To say so or to refuse, the database gets a short tag of each value, which shows " +
@@ -302,7 +302,7 @@ var texts = map[string]string{
 	"sessions.local": "A session ends after 30 minutes without a request, after 12 hours, " +
 		"and with the command pouncet ui.",
 	"sessions.server": "A session ends after 30 minutes without a request and after 12 hours. " +
-		"These are the sessions of all servers. When one was last seen by another server is known to a few minutes. " +
+		"These are the sessions of all servers. For other servers, the last request can be a few minutes later than shown. " +
 		"A session that you end here ends on all servers. To end all sessions of a token, delete the token.",
 
 	"nav.audit": "Audit", "audit.title": "Audit log",

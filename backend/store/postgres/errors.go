@@ -95,16 +95,16 @@ func (s *Store) unreachable() *backend.Error {
 func (s *Store) classifyConnect(state string) *backend.Error {
 	switch state {
 	case undefinedObject, invalidParameter, cannotChangeNow:
-		return backend.Errorf(backend.CodeInvalid, "database %s does not accept a setting that its URL has", s.name).
-			WithHint("correct what follows the question mark in the URL: settings such as sslmode and connect_timeout, and " +
-				"parameters of PostgreSQL that a session may set")
+		return backend.Errorf(backend.CodeInvalid, "database %s does not accept a setting in its URL", s.name).
+			WithHint("correct the part after ? in the URL: it may hold settings such as sslmode and connect_timeout, and " +
+				"parameters that a session may set")
 	case insufficientRight:
-		return backend.Errorf(backend.CodeUnavailable, "the role of the URL may not connect to database %s, or not set a "+
-			"parameter that the URL has", s.name).
-			WithHint("GRANT CONNECT ON DATABASE to the role, or leave the parameter out")
+		return backend.Errorf(backend.CodeUnavailable, "the PostgreSQL role in the URL may not connect to database %s, or "+
+			"may not set a parameter in the URL", s.name).
+			WithHint("run GRANT CONNECT ON DATABASE for the role, or leave the parameter out")
 	case notInState:
 		return backend.Errorf(backend.CodeUnavailable, "database %s does not allow connections", s.name).
-			WithHint("ALTER DATABASE with ALLOW_CONNECTIONS true, or correct the URL")
+			WithHint("allow them (ALTER DATABASE, ALLOW_CONNECTIONS true), or correct the URL")
 	}
 	return nil
 }

@@ -129,11 +129,11 @@ const (
 		$4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bigint[], $10::text[], $11::bytea[], $12::bytea[])`
 )
 
-// updateObjects does for many objects what UpdateObject does for one, but for one that moves to another project: then
-// it finds too few rows, and each call runs again, alone. So it need not read object_id.
+// updateObjects updates many objects, as UpdateObject updates one. It does not read object_id, so it misses an object
+// that moves to another project. Then it updates too few rows, and each call runs again, alone.
 //
-// PostgreSQL looks up each object in the index, because it expects a tenth of the rows of an array, which is one, for a
-// LIMIT that is an argument. For the rows of an array, it would scan the table if that has a thousand objects.
+// For a LIMIT with an argument, PostgreSQL expects a tenth of the rows, here one, and so it uses the index. Without the
+// LIMIT it would scan a table of a thousand objects.
 var updateObjects = `UPDATE object o SET ` + assignments("n", objectNames) + `
 	FROM (SELECT * FROM ` + objectArrays + ` LIMIT $17) AS n (` + objectNames + `, before)
 	WHERE o.project = n.project AND o.id = n.id AND o.revision = n.before`

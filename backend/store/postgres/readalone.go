@@ -10,7 +10,7 @@ import (
 )
 
 // A server that is the only one to add records of reads to a log knows the row of the log, because it has written it
-// last. So it adds records with one statement, which does nothing if the row is another one. Otherwise it locks and
+// last. So it adds records with one statement, which does nothing if the row has changed. Otherwise it locks and
 // reads the row first, which is one more round trip while other servers wait for the lock.
 
 // ownLogs holds the rows of logs that this process has written last, by name. Only the goroutine that writes the
@@ -52,8 +52,8 @@ const extendRead = `WITH l AS (UPDATE read_log SET next_number = $11, head = $12
 	SELECT r.* FROM l, unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
 		$8::text[], $9::bytea[], $10::bytea[]) AS r`
 
-// appendAlone adds records to a log of this server alone. It reports whether it could. It returns no other errors than
-// that of a connection: the way with a lock finds out what is wrong.
+// appendAlone adds records to a log of this server alone. It reports whether it could. It returns an error only
+// if the connection broke. For all other errors, the caller takes the lock and finds the cause.
 func (l *ReadLog) appendAlone(ctx context.Context, records []store.Record) (done bool, unknown *unknownAppend) {
 	own := l.own[records[0].Log]
 	if !own.alone || !l.mayBeAlone(records) {

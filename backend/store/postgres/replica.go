@@ -15,7 +15,7 @@ type Replica struct{ store *Store }
 var _ store.Viewer = (*Replica)(nil)
 
 // hintReplica is the remedy if a database is no replica.
-const hintReplica = "correct the URL of the replica: it names a standby of the database of the servers"
+const hintReplica = "correct the URL of the replica: it must name a standby of the database that the servers use"
 
 // Replica returns the replica of the database that a URL names. It does not connect yet.
 func (s *Store) Replica(ctx context.Context, address string) (*Replica, error) {

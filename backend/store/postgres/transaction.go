@@ -107,8 +107,8 @@ func begin(ctx context.Context, pool *pgxpool.Pool, first func() *pgx.Batch) (*p
 	}
 }
 
-// beginError translates an error of begin. If a time limit has passed, it
-// is the limit of the call or else the limit of the connection.
+// beginError translates an error of begin. If the context of the call has not ended, a timeout belongs to the
+// connection: the database cannot be reached.
 func (s *Store) beginError(ctx context.Context, err error) error {
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		e := s.unreachable()

@@ -192,15 +192,15 @@ func (s *Store) copyTo(ctx context.Context, path string) error {
 	return nil
 }
 
-// migrationError returns the error of a step. The steps fit each database whose schema is the one that it says, so an
-// error of a statement means that it is not.
+// migrationError returns the error of a step. The steps succeed on every database with the schema that it
+// names. So an error of a statement means that the database has another schema.
 func (s *Store) migrationError(from, to int, err error) error {
 	translated := s.translate(fmt.Errorf("migrating to schema %d: %w", to, err))
 	if code := backend.AsError(translated).Code; code != backend.CodeInternal && code != backend.CodeExists {
 		return translated
 	}
-	e := s.corruptError("database %s says that it has schema %d, but it has another one: it was changed outside Pouncet",
-		s.path, from)
+	e := s.corruptError("the tables of database %s are not those of schema %d, which it names: it was changed outside "+
+		"Pouncet", s.path, from)
 	e.Err = translated
 	return e
 }

@@ -85,7 +85,7 @@ func (r recordTables) insert(ctx context.Context, t *tx, records []store.Numbere
 		if n := len(records); n > 1 {
 			existing = fmt.Sprintf("one of the records %d to %d", records[0].Number, records[n-1].Number)
 		}
-		return t.store.corruptError("the audit log in %s was changed outside Pouncet: %s exists before it is written",
+		return t.store.corruptError("the audit log in %s was changed outside Pouncet: %s already exists",
 			t.store.path, existing)
 	}
 	return err

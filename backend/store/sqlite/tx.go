@@ -16,7 +16,7 @@ import (
 type tx struct {
 	store    *Store
 	conn     *conn     // nil in a View whose transaction has not begun: see viewStates
-	open     *sql.Rows // whose end is that of a View
+	open     *sql.Rows // closing them ends the View
 	writable bool
 	ended    bool
 	// short is set for queries of a few rows. The end of the context does not interrupt them: that needs a goroutine for

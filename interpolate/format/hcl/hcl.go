@@ -239,7 +239,7 @@ func (fileSyntax) Rewrite(str *syntax.String, value string) (string, *backend.Er
 	return `"` + escape(value, true) + `"`, nil
 }
 
-// leaf returns the leaf for a region that is not a string.
+// leaf is the leaf for a region that is not a string.
 type leaf struct {
 	typ  hclsyntax.TokenType
 	text string

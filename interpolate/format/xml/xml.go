@@ -246,7 +246,7 @@ func (fileSyntax) TypedLiteral(typ format.Type, text string) (string, any, *back
 	return text, text, nil
 }
 
-// leaf returns the leaf for a region that is neither text nor the value of an attribute.
+// leaf is the leaf for a region that is neither text nor the value of an attribute.
 type leaf struct{ kind, text string }
 
 // Parse returns the tokens. Text is a leaf also where it is empty, so that an empty value does not change the tree.
