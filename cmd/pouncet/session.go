@@ -363,11 +363,12 @@ func (a *app) tokenSource(endpoint string) string {
 		return settingToken
 	case !fromFile && identity.From(os.Getenv).IsAvailable():
 		return identity.From(os.Getenv).Describe()
-	case !fromFile && a.logsInByCertificate():
-		return "client certificate, for trust " + os.Getenv(settingTrust)
 	}
 	if token, err := storedToken(endpoint); err == nil && token != "" {
 		return "stored by pouncet login"
+	}
+	if !fromFile && a.logsInByCertificate() {
+		return "client certificate, for trust " + os.Getenv(settingTrust)
 	}
 	return ""
 }

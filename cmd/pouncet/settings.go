@@ -214,13 +214,16 @@ func (a *app) tokenFor(ctx context.Context, endpoint string, from settingSource)
 	if token := os.Getenv(settingToken); token != "" {
 		return token, nil
 	}
-	if identity.From(os.Getenv).IsAvailable() || a.logsInByCertificate() {
+	if identity.From(os.Getenv).IsAvailable() {
 		return "", nil // the client logs in
 	}
+	// A certificate logs in only without a stored token: a server can demand one of everybody, also of people who have
+	// logged in.
 	return storedToken(endpoint)
 }
 
-// logsInByCertificate reports whether a client without a token logs in with its certificate.
+// logsInByCertificate reports whether a client without a token, also without a stored one, logs in with its
+// certificate.
 func (a *app) logsInByCertificate() bool {
 	file, _ := a.setting(settingCert)
 	return file != "" && os.Getenv(settingTrust) != ""
