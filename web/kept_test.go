@@ -23,6 +23,22 @@ func (a answer) hidden() url.Values {
 	return out
 }
 
+// backToForm signs in on the page that was the answer to a form, and returns the form that is shown again.
+func (d *dashboard) backToForm(lost answer, credential string) answer {
+	d.Helper()
+	form := lost.hidden()
+	form.Set("code", credential)
+	d.base = ""
+	back := d.post("/ui/sign-in", form).is(d.T, 200, "Go back to your form")
+	at := regexp.MustCompile(`<form action="([^"]+)" method="post"><input type="hidden" name="restored"`).
+		FindStringSubmatch(back.body)
+	if at == nil {
+		d.Fatalf("the page to sign in does not lead back:\n%s", back.body)
+	}
+	d.base = regexp.MustCompile("^/ui/~[a-z0-9]+").FindString(at[1])
+	return d.post(strings.Replace(at[1], d.base, "/ui", 1), back.hidden())
+}
+
 // TestFormsAreKeptWhenTheSessionEnds sends each form without a session, signs in, and goes back to the form: it has
 // what was typed, except secrets, and nothing was changed.
 func TestFormsAreKeptWhenTheSessionEnds(t *testing.T) {
@@ -62,17 +78,7 @@ func TestFormsAreKeptWhenTheSessionEnds(t *testing.T) {
 			continue
 		}
 		lost.lacks(t, canary)
-		form := lost.hidden()
-		form.Set("code", admin)
-		d.base = ""
-		back := d.post("/ui/sign-in", form).is(t, 200, "Go back to your form")
-		at := regexp.MustCompile(`<form action="([^"]+)" method="post"><input type="hidden" name="restored"`).
-			FindStringSubmatch(back.body)
-		if at == nil {
-			t.Fatalf("%s: the page to sign in does not lead back:\n%s", page, back.body)
-		}
-		d.base = regexp.MustCompile("^/ui/~[a-z0-9]+").FindString(at[1])
-		got := d.post(strings.Replace(at[1], d.base, "/ui", 1), back.hidden())
+		got := d.backToForm(lost, admin)
 		got.is(t, 200, h.shown...).lacks(t, canary, "Created.", "Saved.", "pnct_")
 	}
 	if d.policy().MaxSecrets == 77 {
@@ -89,6 +95,41 @@ func TestFormsAreKeptWhenTheSessionEnds(t *testing.T) {
 			t.Errorf("there are %d of the kind %s: %v", len(got.Objects), kind, err)
 		}
 	}
+}
+
+// TestKeptRulesTakeNothingBack has somebody else change rules before the kept form is saved.
+func TestKeptRulesTakeNothingBack(t *testing.T) {
+	d, _ := newServers(t)
+	admin, _ := d.newToken("root", backend.RoleAdmin, backend.Person)
+	d.post("/ui/sign-in", url.Values{"code": {admin}}).is(t, 200)
+	kept := d.rules()
+	kept.Set("max_secrets", "77")
+	d.now = d.now.Add(40 * time.Minute)
+	lost := d.post("/ui/p/default/quotas", kept).is(t, 401)
+	yes, pattern, versions := true, "^[a-z_]+$", 5
+	d.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject,
+		Policy: &backend.PolicyChange{ForbidFingerprints: &yes, NamePattern: &pattern, MaxVersions: &versions}})
+	d.post("/ui/p/default/quotas", d.backToForm(lost, admin).rules(t)).is(t, 200, "Saved.")
+	p := d.policy()
+	if p.MaxSecrets != 77 || !p.ForbidFingerprints || p.NamePattern != pattern || p.MaxVersions != versions {
+		t.Errorf("the rules are %+v", p)
+	}
+}
+
+// TestKeptFormIsEmptyWhereItWas has a session that ends after somebody has emptied fields.
+func TestKeptFormIsEmptyWhereItWas(t *testing.T) {
+	d, _ := newServers(t)
+	admin, _ := d.newToken("root", backend.RoleAdmin, backend.Person)
+	d.post("/ui/sign-in", url.Values{"code": {admin}}).is(t, 200)
+	kind := "api_key"
+	o := d.object(backend.KindSecret, "db_password")
+	d.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, Type: &kind})
+	edit := d.path(o, "/edit")
+	chosen := `<option value="api_key" selected>`
+	d.get(edit).is(t, 200, chosen)
+	d.now = d.now.Add(40 * time.Minute)
+	lost := d.post(edit, url.Values{"name": {"db_password"}, "type": {""}, "description": {"late"}})
+	d.backToForm(lost, admin).is(t, 200, "late</textarea>").lacks(t, chosen)
 }
 
 // TestConfirmingAtAnIssuerKeepsTheForm gives a role when the last sign-in is too long ago.

@@ -16,8 +16,13 @@ import (
 // rules returns the fields of the page of the rules as a browser sends them.
 func (d *dashboard) rules() url.Values {
 	d.Helper()
-	page, form := d.get("/ui/p/default/quotas").is(d.T, 200), url.Values{}
-	_, fields, _ := strings.Cut(page.body, "<h2>Rules</h2>")
+	return d.get("/ui/p/default/quotas").is(d.T, 200).rules(d.T)
+}
+
+func (a answer) rules(t *testing.T) url.Values {
+	t.Helper()
+	form := url.Values{}
+	_, fields, _ := strings.Cut(a.body, "<h2>Rules</h2>")
 	for _, m := range regexp.MustCompile(`<input id="([a-z_]+)"[^>]* value="([^"]*)"`).FindAllStringSubmatch(fields, -1) {
 		form.Set(m[1], html.UnescapeString(m[2]))
 	}
@@ -28,7 +33,7 @@ func (d *dashboard) rules() url.Values {
 	for _, m := range regexp.MustCompile(`(?s)<select id="([a-z_]+)".*?</select>`).FindAllStringSubmatch(fields, -1) {
 		chosen := regexp.MustCompile(`value="([^"]*)" selected`).FindAllStringSubmatch(m[0], -1)
 		if len(chosen) != 1 {
-			d.Fatalf("%d options of %s are chosen", len(chosen), m[1])
+			t.Fatalf("%d options of %s are chosen", len(chosen), m[1])
 		}
 		form.Set(m[1], chosen[0][1])
 	}
@@ -120,6 +125,7 @@ func TestRulesOfTwoPeople(t *testing.T) {
 	if !strings.Contains(again.body, `name="was.max_secrets" value="100"`) {
 		t.Error("after an error the form has forgotten how it began")
 	}
+	second = again.rules(t)
 	second.Set("recovery_days", "9")
 	d.post("/ui/p/default/quotas", second).is(t, 200, "Saved.")
 	p := d.policy()

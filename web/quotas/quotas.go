@@ -125,7 +125,10 @@ func show(q *site.Request, typed func(string) string, failed *backend.Error) err
 	line := func(name, now string) number {
 		n := number{Name: name, Value: now, Was: now}
 		if typed != nil {
-			n.Value, n.Was = typed(name), cmp.Or(typed(wasPrefix+name), now)
+			n.Value = typed(name)
+			if q.R.PostForm.Has(site.WasPrefix + name) {
+				n.Was = typed(site.WasPrefix + name)
+			}
 		}
 		if failed != nil && failed.Attribute == name {
 			n.Error = failed.Error()
@@ -138,7 +141,7 @@ func show(q *site.Request, typed func(string) string, failed *backend.Error) err
 	r.Pattern = line("name_pattern", policy.NamePattern)
 	for _, c := range choices(policy, &backend.PolicyChange{}) {
 		if c.number = line(c.Name, c.now); !slices.Contains(c.Values, c.Value) {
-			c.Value = c.now // the form had no such field, or a value that the menu does not have
+			c.Value, c.Was = c.now, c.now // the form had no such field, or a value that the menu does not have
 		}
 		r.Choices = append(r.Choices, c)
 	}
@@ -149,10 +152,6 @@ func show(q *site.Request, typed func(string) string, failed *backend.Error) err
 	return q.RenderStatus(status, page, site.Page{Title: site.Text("quotas.title"), Section: "quotas", Place: place,
 		Data: r})
 }
-
-// wasPrefix begins the names of the fields with what the rules were when the form was opened. Only what differs is
-// changed, so that a form takes back nothing that somebody else has changed since.
-const wasPrefix = "was."
 
 func change(q *site.Request) error {
 	place, err := q.Place()
@@ -165,7 +164,7 @@ func change(q *site.Request) error {
 	}
 	typed := func(name string) string { return strings.TrimSpace(q.R.PostFormValue(name)) }
 	isNew := func(name string) bool {
-		return !q.R.PostForm.Has(wasPrefix+name) || typed(name) != typed(wasPrefix+name)
+		return !q.R.PostForm.Has(site.WasPrefix+name) || typed(name) != typed(site.WasPrefix+name)
 	}
 	if q.R.PostFormValue(site.Restored) != "" {
 		return show(q, typed, nil)

@@ -20,6 +20,10 @@ const Restored = "restored"
 // keptPrefix begins the names of the fields in the page to sign in.
 const keptPrefix = "kept."
 
+// WasPrefix begins the names of the fields with what the rules of a project were when their form was opened. Only what
+// differs is changed, so that a form takes back nothing that somebody else has changed since.
+const WasPrefix = "was."
+
 // keptFields returns which fields are kept of the forms of a page: none that can hold a secret.
 func keptFields(page string) []string {
 	inProject := strings.HasPrefix(page, Root+"p/")
@@ -32,8 +36,12 @@ func keptFields(page string) []string {
 	case page == Root+"projects":
 		return []string{"name", "project"}
 	case inProject && last == "quotas":
-		return []string{"max_secrets", "max_value_bytes", "max_name_length", "name_pattern", "immutable_names",
+		rules := []string{"max_secrets", "max_value_bytes", "max_name_length", "name_pattern", "immutable_names",
 			"default_visibility", "recovery_days", "max_versions", "version_days", "forbid_fingerprints", "duplicates"}
+		for _, name := range slices.Clone(rules) {
+			rules = append(rules, WasPrefix+name)
+		}
+		return rules
 	case inProject && (slices.Contains([]string{"new", "new-value", "edit", "new-type"}, last) ||
 		strings.Contains(page, "/types/")):
 		return []string{"name", "key", "description", "display_name", "schema", "scope", "type", "visibility", "expires",
@@ -43,12 +51,12 @@ func keptFields(page string) []string {
 }
 
 // keptOf returns what is kept of a form that was sent to a page. The names of the fields in the request begin with a
-// prefix.
+// prefix. An empty field is kept too: without it, the page would use the present one of the object.
 func keptOf(r *http.Request, page, prefix string) []keptField {
 	page, _, _ = strings.Cut(page, "?")
 	var out []keptField
 	for _, name := range keptFields(page) {
-		if values := r.PostForm[prefix+name]; len(values) == 1 && values[0] != "" {
+		if values := r.PostForm[prefix+name]; len(values) == 1 {
 			out = append(out, keptField{name, values[0]})
 		}
 	}
