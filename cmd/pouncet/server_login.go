@@ -46,8 +46,11 @@ func (s *clientSecrets) check(c *cobra.Command) error {
 			return usage(c, "the value %s of --client-secret-file is not valid", backend.Quote(text)).
 				withHint("write the URL of the issuer and the path of the file: https://issuer.example.com=/PATH/TO/FILE")
 		case s.files[client] != "":
-			return usage(c, "--client-secret-file names the issuer %s twice", backend.Quote(of)).
-				withHint("name each client too: ISSUER#CLIENT=FILE")
+			e := usage(c, "--client-secret-file names %s twice", backend.Quote(of))
+			if !forClient {
+				e = e.withHint("name each client too: ISSUER#CLIENT=FILE")
+			}
+			return e
 		}
 		s.files[client] = path
 		if _, err := s.read(issuer, id); err != nil {
