@@ -3,12 +3,16 @@
 package web_test
 
 import (
+	"context"
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/web/site"
 )
 
 // TestNavigationShowsWhatOneMay has people with each role, everywhere, in a project, in an environment and for some
@@ -54,5 +58,37 @@ func TestNavigationShowsWhatOneMay(t *testing.T) {
 				t.Errorf("%s gets %s for %s, which is in the navigation: %v", who, got.Status, page, listed["/ui/"+page])
 			}
 		}
+	}
+}
+
+// countsProjects is a Service that counts the lists of projects.
+type countsProjects struct {
+	backend.Service
+	lists atomic.Int32
+}
+
+func (s *countsProjects) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
+	if q.Kind == backend.KindProject {
+		s.lists.Add(1)
+	}
+	return s.Service.Query(ctx, q)
+}
+
+// The navigation of somebody who may read the audit log of one environment does not list the projects again.
+func TestAPageListsTheProjectsOnce(t *testing.T) {
+	var service *countsProjects
+	d := newDashboard(t, func(o *site.Options) {
+		service = &countsProjects{Service: o.Service}
+		o.Service = service
+		o.Rights = func(context.Context) (backend.Permissions, error) {
+			return access.NewPermissions([]access.Grant{{Rights: backend.Rights,
+				Where: backend.Where{Project: "p", Environment: "e"}}}), nil
+		}
+	})
+	d.signIn()
+	service.lists.Store(0)
+	d.get("/ui/p/default/e/dev").is(t, 200).lacks(t, `/audit"`)
+	if n := service.lists.Load(); n != 1 {
+		t.Errorf("a page lists the projects %d times", n)
 	}
 }

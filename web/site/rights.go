@@ -128,8 +128,13 @@ func (v view) MayAudit() bool {
 	if may.MayGive(backend.RightAudit, backend.Where{}, false) {
 		return true
 	}
-	projects, err := v.q.List(backend.Query{Kind: backend.KindProject})
-	return err == nil && slices.ContainsFunc(projects, func(p backend.Object) bool { return v.q.MayAudit(p.ID) })
+	var projects []backend.Object
+	if v.Place != nil {
+		projects = v.Place.Projects
+	} else if all, err := v.q.List(backend.Query{Kind: backend.KindProject}); err == nil {
+		projects = all
+	}
+	return slices.ContainsFunc(projects, func(p backend.Object) bool { return v.q.MayAudit(p.ID) })
 }
 
 // MayAudit reports whether the person may read the audit log of a project.
