@@ -105,3 +105,49 @@ func TestAReadWhoseConnectionBreaksIsRecordedOnce(t *testing.T) {
 	reads(t, s, 3)
 	wantReads(t, address, 1, 13)
 }
+
+// A record whose connection breaks while it waits for a standby waits again, on the next connection.
+func TestAReadWhoseConnectionBreaksWaitsForTheStandby(t *testing.T) {
+	server := postgrestest.Start(t)
+	address := server.URL("postgres")
+	if err := postgres.Create(t.Context(), address, noContent); err != nil {
+		t.Fatal(err)
+	}
+	s := opened(t, address)
+	reads(t, s, 4)
+	const reload = "SELECT pg_reload_conf()"
+	server.Exec(t, "postgres", "ALTER SYSTEM SET synchronous_standby_names = 'absent'")
+	server.Exec(t, "postgres", reload)
+	for query(t, address, "SHOW synchronous_standby_names")[0] == "" {
+		time.Sleep(time.Millisecond)
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.Reads().AppendRecords(t.Context(), store.Record{Log: "p"}) }()
+	waiting := func() string {
+		t.Helper()
+		for range 400 {
+			if ids := query(t, address, "SELECT pid::text FROM pg_stat_activity WHERE wait_event = 'SyncRep'"); len(ids) > 0 {
+				return ids[0]
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		t.Fatal("nothing waits for the standby")
+		return ""
+	}
+	first := waiting()
+	query(t, address, "SELECT pg_terminate_backend("+first+")::text")
+	for waiting() == first {
+		time.Sleep(time.Millisecond)
+	}
+	select {
+	case err := <-done:
+		t.Errorf("the record counts as written without the standby: %v", err)
+	default:
+	}
+	server.Exec(t, "postgres", "ALTER SYSTEM RESET synchronous_standby_names")
+	server.Exec(t, "postgres", reload)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	wantReads(t, address, 1, 5)
+}

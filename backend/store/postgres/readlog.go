@@ -147,7 +147,14 @@ func (l *ReadLog) commitTo(
 	}
 	absent = missing(names, known)
 	added, err := unknown.tookEffect(known)
-	if len(absent) > 0 || added || err != nil {
+	if added {
+		// What was only seen need not be on a standby. The lock gave this transaction an id, so that its commit waits for
+		// the standby, as the append did.
+		err = commitWith(ctx, c, nil)
+		healthy = err == nil
+		return nil, err
+	}
+	if len(absent) > 0 || err != nil {
 		_, ended := c.Exec(ctx, "ROLLBACK")
 		healthy = ended == nil
 		if err == nil && len(absent) > 0 {
