@@ -21,8 +21,13 @@ type Sessions struct {
 	now   func() time.Time
 }
 
-// sessionKept is how long a row is kept.
-const sessionKept = 24 * time.Hour
+const (
+	sessionKept = 24 * time.Hour // how long a row is kept
+
+	// These limit the memory for a list: anyone who may sign in can do so many times.
+	maxNoted      = 10_000
+	maxNotedBytes = 4 << 10
+)
 
 // NewSessions returns the Sessions of a Store. A nil now means time.Now.
 func NewSessions(s store.Store, now func() time.Time) *Sessions {
@@ -37,14 +42,15 @@ func (e *Sessions) Note(ctx context.Context, id string, about []byte) error {
 	return e.save(ctx, stored.BegunKey+id, about)
 }
 
-// Noted returns what was noted of the sessions that have not ended before their time, by their ids.
+// Noted returns what was noted of the sessions that have not ended before their time, by their ids. If they are many,
+// it returns those that were noted last.
 func (e *Sessions) Noted(ctx context.Context) (map[string][]byte, error) {
 	var begun, ended []store.IdempotencyRecord
 	err := e.store.View(ctx, func(tx store.Tx) (err error) {
-		if begun, err = tx.IdempotencyRecords(ctx, stored.BegunKey); err != nil {
+		if begun, err = tx.IdempotencyRecords(ctx, stored.BegunKey, maxNoted, maxNotedBytes); err != nil {
 			return err
 		}
-		ended, err = tx.IdempotencyRecords(ctx, stored.EndedKey)
+		ended, err = tx.IdempotencyRecords(ctx, stored.EndedKey, maxNoted, maxNotedBytes)
 		return err
 	})
 	out := map[string][]byte{}

@@ -30,9 +30,11 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 		return nil, backend.Errorf(backend.CodeTooLarge, "the idempotency key has %d bytes; the limit is %d", n,
 			backend.MaxIdempotencyKeyBytes).At("idempotency_key")
 	}
-	if key := set.IdempotencyKey; strings.HasPrefix(key, stored.LoginKey) || strings.HasPrefix(key, stored.EndedKey) {
-		return nil, backend.Errorf(backend.CodeInvalid, "the idempotency key %s has the form of the keys that Pouncet uses "+
-			"itself", backend.Quote(key)).WithHint("use a random text, such as a UUID").At("idempotency_key")
+	for _, reserved := range stored.ReservedKeys {
+		if key := set.IdempotencyKey; strings.HasPrefix(key, reserved) {
+			return nil, backend.Errorf(backend.CodeInvalid, "the idempotency key %s has the form of the keys that Pouncet uses "+
+				"itself", backend.Quote(key)).WithHint("use a random text, such as a UUID").At("idempotency_key")
+		}
 	}
 	if err := checkRegistrations(set.Changes); err != nil {
 		return nil, err

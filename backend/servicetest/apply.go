@@ -123,14 +123,14 @@ var applyCases = []testCase{
 	}},
 	{"an idempotency key is none of those of logins and sessions", func(f *fixture) {
 		f.environments("dev")
-		for _, key := range []string{"login ", "login 6f", "ended ", "ended 6f"} {
+		for _, key := range []string{"login ", "login 6f", "ended ", "ended 6f", "began ", "began 6f"} {
 			set := backend.ChangeSet{Changes: []backend.Change{secret("dev", "s", "v")}, IdempotencyKey: key}
 			_, err := f.Apply(context.Background(), set)
 			if !errors.Is(err, backend.ErrInvalid) || backend.AsError(err).Attribute != "idempotency_key" {
 				f.Errorf("the key %q gives %v", key, err)
 			}
 		}
-		for name, key := range map[string]string{"a": "login", "b": "Login 6f", "c": "ended-6f"} {
+		for name, key := range map[string]string{"a": "login", "b": "Login 6f", "c": "ended-6f", "d": "began"} {
 			set := backend.ChangeSet{Changes: []backend.Change{secret("dev", name, "v")}, IdempotencyKey: key}
 			if _, err := f.Apply(context.Background(), set); err != nil {
 				f.Errorf("the key %q gives %v", key, err)

@@ -441,8 +441,10 @@ func (t *tx) SaveIdempotencyRecord(ctx context.Context, r store.IdempotencyRecor
 }
 
 // IdempotencyRecords implements store.Tx.
-func (t *tx) IdempotencyRecords(ctx context.Context, prefix string) ([]store.IdempotencyRecord, error) {
-	all, err := t.Tx.IdempotencyRecords(ctx, prefix)
+func (t *tx) IdempotencyRecords(
+	ctx context.Context, prefix string, limit, maxBytes int,
+) ([]store.IdempotencyRecord, error) {
+	all, err := t.Tx.IdempotencyRecords(ctx, prefix, limit, maxBytes)
 	for _, r := range all {
 		if err == nil && !t.signers.isGenuine(t.signers.idempotencyRecord(r), r.DeploymentMAC) {
 			err = untrusted("the record of idempotency key %s", backend.Quote(r.Key))

@@ -167,9 +167,10 @@ type Tx interface {
 	// IdempotencyRecord returns the record with this key. ErrNotFound means that there is none.
 	IdempotencyRecord(ctx context.Context, key string) (IdempotencyRecord, error)
 
-	// IdempotencyRecords returns the records whose keys begin with a prefix, sorted by key. The prefix must not be empty
-	// and must not end with the byte 255.
-	IdempotencyRecords(ctx context.Context, prefix string) ([]IdempotencyRecord, error)
+	// IdempotencyRecords returns the latest records whose keys begin with a prefix, the latest first, and those of the
+	// same time by key. It leaves out those whose outcome has more than maxBytes. The prefix must not be empty and must
+	// not end with the byte 255.
+	IdempotencyRecords(ctx context.Context, prefix string, limit, maxBytes int) ([]IdempotencyRecord, error)
 
 	// Comparisons returns how many comparisons AddComparison has counted.
 	Comparisons(ctx context.Context, k ComparisonKey) (int, error)

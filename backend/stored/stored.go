@@ -115,6 +115,9 @@ const EndedKey = "ended "
 // BegunKey begins the key of the idempotency record of a session of the dashboard, with which all servers list it.
 const BegunKey = "began "
 
+// ReservedKeys are the beginnings of idempotency keys that Pouncet uses itself. A change set cannot have such a key.
+var ReservedKeys = []string{LoginKey, EndedKey, BegunKey}
+
 // Package merkle writes these into the signed text of a checkpoint, which people keep outside Pouncet.
 const (
 	// CheckpointTitle is the first line.

@@ -100,7 +100,7 @@ func (q *Request) Sessions() ([]KnownSession, error) {
 	for id, about := range noted {
 		var s KnownSession
 		if json.Unmarshal(about, &s) != nil {
-			continue // a change set had this idempotency key
+			continue // an earlier version let change sets have such keys
 		}
 		s.ID = id
 		if here, ok := known[id]; ok && here.Seen.After(s.Seen) {

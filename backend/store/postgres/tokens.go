@@ -96,17 +96,20 @@ func (t *tx) SaveIdempotencyRecord(ctx context.Context, r store.IdempotencyRecor
 }
 
 // IdempotencyRecords implements store.Tx.
-func (t *tx) IdempotencyRecords(ctx context.Context, prefix string) ([]store.IdempotencyRecord, error) {
+func (t *tx) IdempotencyRecords(
+	ctx context.Context, prefix string, limit, maxBytes int,
+) ([]store.IdempotencyRecord, error) {
 	var out []store.IdempotencyRecord
 	err := t.query(ctx, `SELECT key, request, outcome, at, deployment_mac FROM idempotency_record
-		WHERE key >= $1 AND key < $2 ORDER BY key`, []any{prefix, store.AfterPrefix(prefix)}, func(row pgx.Rows) error {
-		var r store.IdempotencyRecord
-		var at int64
-		err := row.Scan(&r.Key, &r.Request, &r.Outcome, &at, &r.DeploymentMAC)
-		r.At = timeOf(at)
-		out = append(out, r)
-		return err
-	})
+		WHERE key >= $1 AND key < $2 AND length(outcome) <= $4 ORDER BY at DESC, key LIMIT $3`,
+		[]any{prefix, store.AfterPrefix(prefix), limit, maxBytes}, func(row pgx.Rows) error {
+			var r store.IdempotencyRecord
+			var at int64
+			err := row.Scan(&r.Key, &r.Request, &r.Outcome, &at, &r.DeploymentMAC)
+			r.At = timeOf(at)
+			out = append(out, r)
+			return err
+		})
 	return out, err
 }
 

@@ -92,15 +92,18 @@ func (t *tx) SaveIdempotencyRecord(ctx context.Context, r store.IdempotencyRecor
 }
 
 // IdempotencyRecords implements store.Tx.
-func (t *tx) IdempotencyRecords(ctx context.Context, prefix string) ([]store.IdempotencyRecord, error) {
+func (t *tx) IdempotencyRecords(
+	ctx context.Context, prefix string, limit, maxBytes int,
+) ([]store.IdempotencyRecord, error) {
 	var out []store.IdempotencyRecord
 	err := t.query(ctx, `SELECT key, request, outcome, at, deployment_mac FROM idempotency_record
-		WHERE key >= ? AND key < ? ORDER BY key`, []any{prefix, store.AfterPrefix(prefix)}, func(row scanner) error {
-		var r store.IdempotencyRecord
-		err := row.Scan(&r.Key, &r.Request, &r.Outcome, micros{&r.At}, &r.DeploymentMAC)
-		out = append(out, r)
-		return err
-	})
+		WHERE key >= ? AND key < ? AND length(outcome) <= ? ORDER BY at DESC, key LIMIT ?`,
+		[]any{prefix, store.AfterPrefix(prefix), maxBytes, limit}, func(row scanner) error {
+			var r store.IdempotencyRecord
+			err := row.Scan(&r.Key, &r.Request, &r.Outcome, micros{&r.At}, &r.DeploymentMAC)
+			out = append(out, r)
+			return err
+		})
 	return out, err
 }
 

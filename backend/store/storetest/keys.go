@@ -153,7 +153,7 @@ var keyTests = []test{
 		for prefix, want := range map[string]string{"began ": "began a, began b', began é", "z": "z", "zz": "", "%": "",
 			"B": "Began a"} {
 			e.view(func(ctx context.Context, tx store.Tx) error {
-				got, err := tx.IdempotencyRecords(ctx, prefix)
+				got, err := tx.IdempotencyRecords(ctx, prefix, 9, 100)
 				var keys []string
 				for _, r := range got {
 					keys = append(keys, r.Key)
@@ -164,6 +164,30 @@ var keyTests = []test{
 				}
 				if all := strings.Join(keys, ", "); err != nil || all != want {
 					e.Errorf("with %q the keys are %q (%v), want %q", prefix, all, err, want)
+				}
+				return nil
+			})
+		}
+	}},
+	{"the latest idempotency records are listed, without large ones", func(e env) {
+		for i, key := range []string{"began d", "began c", "began b", "began e", "began a"} {
+			size := 10
+			if key == "began b" {
+				size = 11
+			}
+			e.saveIdempotencyRecord(store.IdempotencyRecord{Key: key, Outcome: make([]byte, size),
+				At: testTime.Add(time.Duration(min(i, 3)) * time.Microsecond)}, testTime)
+		}
+		for limit, want := range []string{"", "began a", "began a, began e", "began a, began e, began c",
+			"began a, began e, began c, began d", "began a, began e, began c, began d"} {
+			e.view(func(ctx context.Context, tx store.Tx) error {
+				got, err := tx.IdempotencyRecords(ctx, "began ", limit, 10)
+				var keys []string
+				for _, r := range got {
+					keys = append(keys, r.Key)
+				}
+				if all := strings.Join(keys, ", "); err != nil || all != want {
+					e.Errorf("the %d latest keys are %q (%v), want %q", limit, all, err, want)
 				}
 				return nil
 			})
