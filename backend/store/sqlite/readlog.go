@@ -224,6 +224,13 @@ func (s *Store) updateOnce(ctx context.Context, f func(*tx) error) error {
 	}
 	healthy := false
 	defer func() { s.writer.release(c, healthy) }()
+	err = s.updateWith(ctx, c, f)
+	healthy = err == nil
+	return err
+}
+
+// updateWith runs f in a write transaction of a connection, which the caller closes after any error.
+func (s *Store) updateWith(ctx context.Context, c *conn, f func(*tx) error) error {
 	if err := s.checkFile(); err != nil {
 		return err
 	}
@@ -235,9 +242,5 @@ func (s *Store) updateOnce(ctx context.Context, f func(*tx) error) error {
 	if err := f(t); err != nil {
 		return err
 	}
-	if err := c.exec(ctx, "COMMIT"); err != nil {
-		return s.translate(err)
-	}
-	healthy = true
-	return nil
+	return s.translate(c.exec(ctx, "COMMIT"))
 }

@@ -538,3 +538,34 @@ func TestReserveIsMadeWholeAgain(t *testing.T) {
 		t.Errorf("secure_delete is %s and %s: %v", writer, reader, err)
 	}
 }
+
+// While the reserve is made, whoever gets the connection between two transactions overwrites what is deleted.
+func TestOnlyTheReserveIsNotOverwritten(t *testing.T) {
+	l := readLog(t)
+	ended := make(chan struct{})
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for {
+				select {
+				case <-ended:
+					return
+				default:
+				}
+				writer, _, err := sqlite.Pragma(t.Context(), sqlite.StoreOf(l), "secure_delete")
+				if err != nil || writer != "1" {
+					t.Errorf("secure_delete is %s: %v", writer, err)
+					return
+				}
+			}
+		})
+	}
+	for i := range int64(3) {
+		l.Reserve(t.Context(), sqlite.MinReserve<<(2*i+1))
+	}
+	close(ended)
+	all.Wait()
+	if free, err := l.Reserved(t.Context()); err != nil || free < sqlite.MinReserve {
+		t.Errorf("%d bytes are free: %v", free, err)
+	}
+}

@@ -104,29 +104,38 @@ func (l *ReadLog) makeReserve(ctx context.Context, want int64) error {
 	return l.writeZeros(ctx, 0)
 }
 
-// writeZeros adds and deletes a row of zeros, and so leaves free pages. Nothing in them is worth to be overwritten.
+// writeZeros adds and deletes a row of zeros, and so leaves free pages. They need not be overwritten. What others
+// delete must be, so nobody else gets the connection until it overwrites again.
 func (l *ReadLog) writeZeros(ctx context.Context, size int64) error {
-	l.secureDelete(ctx, false)
-	defer l.secureDelete(ctx, true)
-	return l.store.updateOnce(context.WithoutCancel(ctx), func(t *tx) error {
+	ctx = context.WithoutCancel(ctx)
+	c, err := l.store.writer.acquire(ctx)
+	if err != nil {
+		return l.store.translate(err)
+	}
+	healthy := false // a connection that is closed leaves its place to one that overwrites
+	defer func() { l.store.writer.release(c, healthy) }()
+	if err := secureDelete(ctx, c, false); err != nil {
+		return l.store.translate(err)
+	}
+	err = l.store.updateWith(ctx, c, func(t *tx) error {
 		if _, err := t.exec(ctx, "INSERT INTO reserve (bytes) VALUES (zeroblob(?))", size); err != nil {
 			return err
 		}
 		_, err := t.exec(ctx, "DELETE FROM reserve")
 		return err
 	})
+	healthy = err == nil && secureDelete(ctx, c, true) == nil
+	return err
 }
 
-// secureDelete changes whether SQLite overwrites what is deleted. A connection that cannot change it is closed, and a
-// new one overwrites.
-func (l *ReadLog) secureDelete(ctx context.Context, on bool) {
-	c, err := l.store.writer.acquire(context.WithoutCancel(ctx))
-	if err != nil {
-		return // as the caller will find out
-	}
+// secureDelete changes whether SQLite overwrites what is deleted.
+func secureDelete(ctx context.Context, c *conn, on bool) error {
 	var now bool
-	err = c.queryRow(ctx, fmt.Sprintf("PRAGMA secure_delete = %t", on), &now)
-	l.store.writer.release(c, err == nil && now == on)
+	err := c.queryRow(ctx, fmt.Sprintf("PRAGMA secure_delete = %t", on), &now)
+	if err == nil && now != on {
+		err = backend.Errorf(backend.CodeInternal, "secure_delete of SQLite is %t", now)
+	}
+	return err
 }
 
 // checkpoint moves the write-ahead log into the file, as far as no reader needs it.
