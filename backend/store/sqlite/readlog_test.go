@@ -539,7 +539,7 @@ func TestReserveIsMadeWholeAgain(t *testing.T) {
 	}
 }
 
-// While the reserve is made, whoever gets the connection between two transactions overwrites what is deleted.
+// While the reserve is made, each call that gets the connection between two transactions overwrites what it deletes.
 func TestOnlyTheReserveIsNotOverwritten(t *testing.T) {
 	l := readLog(t)
 	ended := make(chan struct{})
