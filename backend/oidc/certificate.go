@@ -105,7 +105,8 @@ const (
 var subjectAlternativeName = asn1.ObjectIdentifier{2, 5, 29, 17}
 
 // namesOf returns the names in a certificate as the authority has signed them, byte for byte: a parsed URI can have the
-// text of another one.
+// text of another one. It refuses names that crypto/x509 overlooks, such as those whose tag says "constructed": the
+// handshake has not compared them with the name constraints of the authorities.
 func namesOf(c *x509.Certificate) (certificateNames, error) {
 	out := certificateNames{}
 	for _, e := range c.Extensions {
@@ -122,6 +123,9 @@ func namesOf(c *x509.Certificate) (certificateNames, error) {
 				out[claim] = append(out[claim], string(one.Bytes))
 			}
 		}
+	}
+	if len(out[backend.ClaimURI]) != len(c.URIs) || len(out[backend.ClaimDNS]) != len(c.DNSNames) {
+		return nil, errors.New("it has names that the handshake has not checked")
 	}
 	return out, nil
 }

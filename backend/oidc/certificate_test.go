@@ -251,6 +251,11 @@ func TestHostileCertificates(t *testing.T) {
 			"a user":              {"mesh", []string{"uri:spiffe://a@acme.example/ns/shop/x"}, "not a URI without user"},
 			"a long name": {"mesh", []string{"uri:spiffe://acme.example/ns/shop/" + strings.Repeat("x", 255)},
 				"at most 255 bytes"},
+			"a constructed URI": {"mesh", []string{"constructed-uri:" + meshURI}, "the handshake has not checked"},
+			"a constructed DNS name": {"names", []string{"constructed-dns:pay.acme.example"},
+				"the handshake has not checked"},
+			"a constructed name too": {"mesh", []string{"uri:" + meshURI, "constructed-dns:pay.acme.example"},
+				"the handshake has not checked"},
 			"another trust": {"names", []string{"uri:" + meshURI}, "it has 0 names of the form san_dns"},
 			"no such trust": {"none", []string{"uri:" + meshURI}, "0 trusts in certificates fit"},
 			"an issuer":     {"ci", []string{"uri:" + meshURI}, "0 trusts in certificates fit"},
@@ -269,6 +274,28 @@ func TestHostileCertificates(t *testing.T) {
 			t.Errorf("a refused certificate has a record of a login: %v", records)
 		}
 	})
+}
+
+// TestNameConstraintsOfAnAuthorityCount has an authority that may sign names of hr.example only.
+func TestNameConstraintsOfAnAuthorityCount(t *testing.T) {
+	f := newFixture(t, sqlite)
+	f.mesh("mesh", nil)
+	f.mesh("hr", func(t *backend.Trust) { t.Claims[backend.ClaimURI] = "spiffe://hr.example/*" })
+	s := f.withTLS()
+	limited, err := s.authority.Limited("hr", "hr.example")
+	f.fail(err)
+	for name, want := range map[string]struct {
+		trust  string
+		status int // 0 for a refused handshake
+	}{
+		"uri:spiffe://hr.example/x":  {"hr", http.StatusOK},
+		"uri:" + meshURI:             {"mesh", 0},
+		"constructed-uri:" + meshURI: {"mesh", http.StatusUnauthorized},
+	} {
+		if status, text, _ := s.caller(limited, name).login(0, want.trust); status != want.status {
+			t.Errorf("%s: status %d: %s", name, status, text)
+		}
+	}
 }
 
 // TestCertificatesOfTheHandshake has certificates that open no connection.

@@ -26,10 +26,20 @@ type Authority struct {
 	File   string // its certificate, as PEM
 	cert   *x509.Certificate
 	key    *ecdsa.PrivateKey
+	chain  []byte // its certificate as DER, which follows those that it issues; nil for a root
 }
 
 // NewAuthority makes an authority whose certificate is the file NAME.pem.
 func NewAuthority(folder, name string) (*Authority, error) {
+	return newAuthority(folder, name, nil, nil)
+}
+
+// Limited makes an authority below a, which may sign only URIs of one domain.
+func (a *Authority) Limited(name, domain string) (*Authority, error) {
+	return newAuthority(a.Folder, name, a, []string{domain})
+}
+
+func newAuthority(folder, name string, by *Authority, domains []string) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
@@ -37,9 +47,14 @@ func NewAuthority(folder, name string) (*Authority, error) {
 	template := &x509.Certificate{
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
 		NotAfter: time.Now().Add(24 * time.Hour), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		KeyUsage:            x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+		PermittedURIDomains: domains, PermittedDNSDomainsCritical: len(domains) > 0,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	parent, signer := template, key
+	if by != nil {
+		parent, signer = by.cert, by.key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), signer)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +62,10 @@ func NewAuthority(folder, name string) (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Authority{folder, filepath.Join(folder, name+".pem"), cert, key}
+	a := &Authority{Folder: folder, File: filepath.Join(folder, name+".pem"), cert: cert, key: key}
+	if by != nil {
+		a.chain = der
+	}
 	return a, writePEM(a.File, "CERTIFICATE", der)
 }
 
@@ -62,7 +80,8 @@ func (a *Authority) Issue(name string, from, to time.Time) (certFile, keyFile st
 }
 
 // IssueClient writes the files NAME.pem and NAME.key for a client. The certificate is valid from an hour ago to a time.
-// Each subject alternative name is "uri:", "dns:", "email:" or "ip:" and a text.
+// Each subject alternative name is "uri:", "dns:", "email:" or "ip:" and a text. "constructed-uri:" and
+// "constructed-dns:" have a tag that says "constructed", which no such name may have.
 func (a *Authority) IssueClient(name string, to time.Time, names ...string) (certFile, keyFile string, err error) {
 	all, err := alternativeNames(names)
 	if err != nil {
@@ -95,6 +114,7 @@ func alternativeNames(names []string) ([]pkix.Extension, error) {
 	var all []asn1.RawValue
 	for _, name := range names {
 		form, text, _ := strings.Cut(name, ":")
+		form, constructed := strings.CutPrefix(form, "constructed-")
 		tag, ok := map[string]int{"email": 1, "dns": 2, "uri": 6, "ip": 7}[form]
 		if !ok {
 			return nil, fmt.Errorf("the name %q has no form", name)
@@ -103,7 +123,8 @@ func alternativeNames(names []string) ([]pkix.Extension, error) {
 		if form == "ip" {
 			value = net.ParseIP(text).To4()
 		}
-		all = append(all, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tag, Bytes: value})
+		all = append(all, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tag, IsCompound: constructed,
+			Bytes: value})
 	}
 	der, err := asn1.Marshal(all)
 	return []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: der}}, err
@@ -125,7 +146,11 @@ func (a *Authority) issue(template *x509.Certificate, name string) (certFile, ke
 		return "", "", err
 	}
 	certFile, keyFile = filepath.Join(a.Folder, name+".pem"), filepath.Join(a.Folder, name+".key")
-	if err := writePEM(certFile, "CERTIFICATE", der); err != nil {
+	all := [][]byte{der}
+	if a.chain != nil {
+		all = append(all, a.chain)
+	}
+	if err := writePEM(certFile, "CERTIFICATE", all...); err != nil {
 		return "", "", err
 	}
 	return certFile, keyFile, writePEM(keyFile, "PRIVATE KEY", keyDER)
@@ -144,6 +169,10 @@ func serial() *big.Int {
 	return n
 }
 
-func writePEM(file, kind string, der []byte) error {
-	return os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
+func writePEM(file, kind string, all ...[]byte) error {
+	var text []byte
+	for _, der := range all {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})...)
+	}
+	return os.WriteFile(file, text, 0o600)
 }
