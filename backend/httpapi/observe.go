@@ -5,6 +5,7 @@ package httpapi
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"io"
 	"net/http"
 	"runtime/debug"
@@ -81,7 +82,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 		w.Header().Set(trace.Header, span.String())
 		ctx := backend.WithOrigin(context.WithValue(r.Context(), requestLogKey{}, n),
 			backend.Origin{Address: s.options.TrustedProxies.address(r), RequestID: id,
-				Client: backend.ClientName(r.UserAgent()), Certificate: s.options.ClientCertificate(r.TLS)})
+				Client: backend.ClientName(r.UserAgent()), Certificate: s.certificate(r)})
 		inner := r.WithContext(trace.Recording(ctx, span, s.options.Spans))
 		body := &countedBody{ReadCloser: r.Body}
 		inner.Body = body
@@ -116,6 +117,15 @@ func (s *server) guard(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(counted, inner)
 	})
+}
+
+// certificate returns the client certificate of the caller, or nil. Behind a proxy, the certificate of the connection
+// belongs to the proxy, and not to the caller.
+func (s *server) certificate(r *http.Request) *x509.Certificate {
+	if s.options.TrustedProxies.forwarded(r) {
+		return nil
+	}
+	return s.options.ClientCertificate(r.TLS)
 }
 
 // span returns the span of a request, below the span of its caller if the caller names one.

@@ -4,6 +4,8 @@ package httpapi_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -132,6 +134,40 @@ func TestTrustedProxiesNameTheirClient(t *testing.T) {
 	for _, bad := range []string{"", "proxy", "10.0.0.0/33", "10.0.0.1:80"} {
 		if _, err := httpapi.ParseProxies([]string{bad}); !errors.Is(err, backend.ErrInvalid) {
 			t.Errorf("proxy %q: %v", bad, err)
+		}
+	}
+}
+
+// TestTheCertificateOfAProxyDoesNotCount has requests over connections with a client certificate.
+func TestTheCertificateOfAProxyDoesNotCount(t *testing.T) {
+	proxies, err := httpapi.ParseProxies([]string{"10.0.0.0/8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, own := &originOf{}, &x509.Certificate{}
+	handler := httpapi.NewServer(s, authenticate, httpapi.Options{TrustedProxies: proxies,
+		ClientCertificate: func(*tls.ConnectionState) *x509.Certificate { return own }})
+	for _, c := range []struct {
+		name, from, header string
+		want               *x509.Certificate
+	}{
+		{"a client", "198.51.100.1:1", "User-Agent", own},
+		{"a trusted proxy", "10.1.2.3:1", "User-Agent", nil},
+		{"a trusted proxy over IPv6", "[::ffff:10.1.2.3]:1", "User-Agent", nil},
+		{"a trusted proxy with a header", "10.1.2.3:1", "X-Forwarded-For", nil},
+		{"another proxy", "198.51.100.1:1", "X-Forwarded-For", nil},
+		{"one with the standard header", "198.51.100.1:1", "Forwarded", nil},
+		{"one that names itself", "198.51.100.1:1", "Via", nil},
+		{"one of nginx", "198.51.100.1:1", "X-Real-IP", nil},
+	} {
+		for _, value := range []string{"203.0.113.1", ""} {
+			r := request("query", strings.NewReader("{}"))
+			r.RemoteAddr = c.from
+			r.Header.Set(c.header, value)
+			handler.ServeHTTP(httptest.NewRecorder(), r)
+			if s.origin.Certificate != c.want {
+				t.Errorf("%s, with %s: %q: a certificate: %t", c.name, c.header, value, s.origin.Certificate != nil)
+			}
 		}
 	}
 }

@@ -40,12 +40,10 @@ func (p Proxies) contains(a netip.Addr) bool {
 // X-Forwarded-For, so the last address that is no trusted proxy is the client. What is before it, the client may have
 // invented.
 func (p Proxies) address(r *http.Request) string {
-	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	client, err := netip.ParseAddr(host)
+	client, err := peer(r)
 	if err != nil {
 		return ""
 	}
-	client = client.Unmap()
 	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
 	for _, text := range slices.Backward(forwarded) {
 		before, err := netip.ParseAddr(strings.TrimSpace(text))
@@ -55,4 +53,23 @@ func (p Proxies) address(r *http.Request) string {
 		client = before.Unmap()
 	}
 	return client.String()
+}
+
+// peer returns the address of the other end of the connection of a request.
+func peer(r *http.Request) (netip.Addr, error) {
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	a, err := netip.ParseAddr(host)
+	return a.Unmap(), err
+}
+
+// headersOfProxies are headers that proxies add to the requests of their clients.
+var headersOfProxies = []string{"Forwarded", "Via", "X-Forwarded-For", "X-Real-Ip"}
+
+// forwarded reports whether a proxy has sent a request: a trusted one, or one that says so in a header.
+func (p Proxies) forwarded(r *http.Request) bool {
+	from, err := peer(r)
+	return err == nil && p.contains(from) || slices.ContainsFunc(headersOfProxies, func(name string) bool {
+		_, ok := r.Header[name]
+		return ok
+	})
 }

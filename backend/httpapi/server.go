@@ -84,7 +84,7 @@ type Options struct {
 	// says why. ctx has the origin of the request and, if it is known, its principal.
 	Refused func(ctx context.Context, verb backend.Verb, err error)
 	// ClientCertificate returns the certificate of the client of a connection, or nil. Nil knows none. Its argument is nil
-	// for a connection without TLS. No header names a certificate.
+	// for a connection without TLS. No header names a certificate. It is not called for the request of a proxy.
 	ClientCertificate func(*tls.ConnectionState) *x509.Certificate
 	// Login lets callers in who have an identity token or a client certificate. Nil accepts none.
 	Login LoginFunc

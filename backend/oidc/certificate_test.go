@@ -84,6 +84,7 @@ type caller struct {
 	*tlsServers
 	http      *http.Client
 	cert, key string
+	header    string // of a proxy; "" for none
 }
 
 func (t *tlsServers) caller(by *certificatetest.Authority, names ...string) *caller {
@@ -123,6 +124,9 @@ func (c *caller) post(server int, path, token string, body any) (int, string) {
 	}
 	// What a proxy would send counts for nothing.
 	req.Header.Set("X-Forwarded-Client-Cert", "URI=spiffe://acme.example/ns/shop/pay")
+	if c.header != "" {
+		req.Header.Set(c.header, "203.0.113.7")
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return 0, err.Error()
@@ -356,6 +360,29 @@ func TestASessionBelongsToItsCertificate(t *testing.T) {
 			t.Error("the session of the caller has ended")
 		}
 	})
+}
+
+// TestTheCertificateOfAProxyLetsNobodyIn has a proxy that ends TLS and has its own certificate.
+func TestTheCertificateOfAProxyLetsNobodyIn(t *testing.T) {
+	f := newFixture(t, sqlite)
+	f.mesh("mesh", nil)
+	s := f.withTLS()
+	c := s.caller(s.authority, "uri:spiffe://acme.example/ns/shop/ingress")
+	session := c.mustLogin("mesh").Token // of the proxy itself
+	for _, c.header = range []string{"X-Forwarded-For", "Forwarded"} {
+		if status, text, _ := c.login(0, ""); status != http.StatusBadRequest ||
+			!strings.Contains(text, "a login requires an identity token or a client certificate") {
+			t.Errorf("%s: status %d: %s", c.header, status, text)
+		}
+		for range 2 { // with and without the memory of the server
+			if c.resolves(0, session) || c.resolves(1, session) {
+				t.Errorf("%s: the session of the proxy is accepted", c.header)
+			}
+		}
+	}
+	if c.header = ""; !c.resolves(0, session) {
+		t.Error("the session of the proxy is refused")
+	}
 }
 
 // TestACertificateSessionEnds ends the access of a certificate in each way, over a connection that stays open.
