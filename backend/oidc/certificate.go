@@ -134,16 +134,22 @@ func namesOf(c *x509.Certificate) (certificateNames, error) {
 func (n certificateNames) subject(t backend.Trust) (string, error) {
 	claim := t.SubjectClaim()
 	values := n[claim]
-	switch {
-	case len(values) != 1:
+	if len(values) != 1 {
 		return "", fmt.Errorf("it has %d names of the form %s, and the trust wants one", len(values), claim)
-	case backend.CheckNamedSubject(values[0]) != nil:
-		return "", fmt.Errorf("its %s must be a name of one line with at most %d bytes, without *", claim,
-			backend.MaxSubjectBytes)
-	case claim == backend.ClaimURI && !isPlainURI(values[0]):
-		return "", fmt.Errorf("its %s is not a URI without user, query, fragment, percent sign and dot segments", claim)
 	}
-	return values[0], nil
+	return values[0], checkName(claim, values[0])
+}
+
+// checkName refuses a name that no pattern may match.
+func checkName(claim, name string) error {
+	switch {
+	case backend.CheckNamedSubject(name) != nil:
+		return fmt.Errorf("its %s must be a name of one line with at most %d bytes, without *", claim,
+			backend.MaxSubjectBytes)
+	case claim == backend.ClaimURI && !isPlainURI(name):
+		return fmt.Errorf("its %s is not a URI without user, query, fragment, percent sign and dot segments", claim)
+	}
+	return nil
 }
 
 // isPlainURI reports whether a URI has only one spelling, so that a pattern means what it says.
@@ -155,10 +161,16 @@ func isPlainURI(text string) bool {
 	return !slices.ContainsFunc(strings.Split(u.Path, "/"), func(s string) bool { return s == "." || s == ".." })
 }
 
-// check refuses names that do not satisfy a trust.
+// check refuses names that do not satisfy a trust. All names of a form with a condition must be ones that a pattern may
+// match, and one of them must match.
 func (n certificateNames) check(t backend.Trust) error {
 	for _, claim := range slices.Sorted(maps.Keys(t.Claims)) {
 		pattern, values := t.Claims[claim], n[claim]
+		for _, name := range values {
+			if err := checkName(claim, name); err != nil {
+				return err
+			}
+		}
 		if !slices.ContainsFunc(values, func(v string) bool { return access.Matches(pattern, v) }) {
 			return fmt.Errorf("its %s is %s, and the trust wants %s", claim, shown(values), backend.Quote(pattern))
 		}

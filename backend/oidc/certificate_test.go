@@ -229,6 +229,8 @@ func TestHostileCertificates(t *testing.T) {
 		f.mesh("names", func(t *backend.Trust) {
 			t.Subject, t.Claims = backend.ClaimDNS, map[string]string{backend.ClaimDNS: "*.acme.example"}
 		})
+		f.mesh("both", func(t *backend.Trust) { t.Claims[backend.ClaimDNS] = "*.acme.example" })
+		f.mesh("names-in-shop", func(t *backend.Trust) { t.Subject = backend.ClaimDNS })
 		f.trust("ci", nil)
 		s := f.withTLS()
 		for name, c := range map[string]struct {
@@ -260,6 +262,18 @@ func TestHostileCertificates(t *testing.T) {
 				"the handshake has not checked"},
 			"a constructed name too": {"mesh", []string{"uri:" + meshURI, "constructed-dns:pay.acme.example"},
 				"the handshake has not checked"},
+			"no name of a condition":    {"both", []string{"uri:" + meshURI}, "its san_dns is missing"},
+			"a wildcard of a condition": {"both", []string{"uri:" + meshURI, "dns:*.acme.example"}, "without *"},
+			"a wildcard beside a name": {"both", []string{"uri:" + meshURI, "dns:pay.acme.example", "dns:*.acme.example"},
+				"without *"},
+			"a dot segment of a condition": {"names-in-shop",
+				[]string{"dns:pay.acme.example", "uri:spiffe://acme.example/ns/shop/../hr/x"}, "dot segments"},
+			"a percent sign of a condition": {"names-in-shop",
+				[]string{"dns:pay.acme.example", "uri:spiffe://acme.example/ns/shop/%2e%2e/hr/x"}, "dot segments"},
+			"a wildcard in a URI of a condition": {"names-in-shop",
+				[]string{"dns:pay.acme.example", "uri:spiffe://acme.example/ns/shop/*"}, "without *"},
+			"a query of a condition": {"names-in-shop", []string{"dns:pay.acme.example", "uri:" + meshURI + "?a"},
+				"not a URI without user"},
 			"another trust": {"names", []string{"uri:" + meshURI}, "it has 0 names of the form san_dns"},
 			"no such trust": {"none", []string{"uri:" + meshURI}, "0 trusts in certificates fit"},
 			"an issuer":     {"ci", []string{"uri:" + meshURI}, "0 trusts in certificates fit"},
@@ -451,6 +465,26 @@ func TestTrustsInCertificatesAreForNoTokens(t *testing.T) {
 	all, err := f.logins.Issuers(t.Context())
 	if err != nil || len(all) > 0 {
 		t.Errorf("the page to sign in offers %v, %v", all, err)
+	}
+}
+
+// TestAllConditionsOnACertificateCount has a trust with conditions on both forms of names.
+func TestAllConditionsOnACertificateCount(t *testing.T) {
+	f := newFixture(t, sqlite)
+	f.mesh("both", func(t *backend.Trust) { t.Claims[backend.ClaimDNS] = "*.acme.example" })
+	s := f.withTLS()
+	for _, c := range []struct {
+		names  []string
+		status int
+	}{
+		{[]string{"uri:" + meshURI, "dns:pay.acme.example"}, http.StatusOK},
+		{[]string{"uri:" + meshURI, "dns:pay.example", "dns:pay.acme.example"}, http.StatusOK}, // one of the names fits
+		{[]string{"uri:" + meshURI, "dns:pay.example"}, http.StatusUnauthorized},
+		{[]string{"uri:spiffe://acme.example/ns/hr/x", "dns:pay.acme.example"}, http.StatusUnauthorized},
+	} {
+		if status, text, _ := s.caller(s.authority, c.names...).login(0, "both"); status != c.status {
+			t.Errorf("%v: status %d: %s", c.names, status, text)
+		}
 	}
 }
 
