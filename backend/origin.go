@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/hex"
 	"strings"
 )
@@ -20,13 +19,12 @@ type Origin struct {
 	Certificate *x509.Certificate
 }
 
-// CertificateKey returns a hash of the public key of the certificate, or "".
-func (o Origin) CertificateKey() string {
+// CertificateFingerprint returns the fingerprint of the certificate, or "".
+func (o Origin) CertificateFingerprint() string {
 	if o.Certificate == nil {
 		return ""
 	}
-	sum := sha256.Sum256(o.Certificate.RawSubjectPublicKeyInfo)
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	return CertificateFingerprint(o.Certificate)
 }
 
 // CertificateFingerprint returns the SHA-256 of a certificate, as "openssl x509 -fingerprint -sha256" does, in lower

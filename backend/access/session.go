@@ -37,21 +37,22 @@ type session struct {
 	Revision int64  `json:"revision"` // of the trust
 	Subject  string `json:"subject"`
 	Expires  int64  `json:"expires"` // in seconds since 1970
-	// Key is the Origin.CertificateKey of the caller, which the connection of each call must have; "" for a session that
-	// began with an identity token.
-	Key string `json:"key,omitempty"`
+	// Certificate is the fingerprint of the client certificate that the connection of each call must have; "" for a
+	// session that began with an identity token. Another certificate with the same key can have other names, or be of
+	// another authority.
+	Certificate string `json:"certificate,omitempty"`
 }
 
-// Seal returns the token of a session of a subject that the row of a trust has let in. A key that is not "" is the
-// Origin.CertificateKey that the connections of its calls must have.
+// Seal returns the token of a session of a subject that the row of a trust has let in. A certificate that is
+// not "" is the fingerprint of the client certificate that the connections of its calls must have.
 func (c Cipher) Seal(
-	ctx context.Context, trust store.Object, subject string, expires time.Time, key string,
+	ctx context.Context, trust store.Object, subject string, expires time.Time, certificate string,
 ) (string, error) {
 	aead, err := c(ctx)
 	if err != nil {
 		return "", err
 	}
-	text, err := json.Marshal(session{trust.ID, trust.Revision, subject, expires.Unix(), key})
+	text, err := json.Marshal(session{trust.ID, trust.Revision, subject, expires.Unix(), certificate})
 	if err != nil {
 		panic(err) // plain data
 	}
@@ -86,7 +87,7 @@ func (c Cipher) open(
 		if !now().Before(time.Unix(s.Expires, 0)) {
 			return backend.Principal{}, errSession()
 		}
-		if s.Key != "" && s.Key != backend.OriginFrom(ctx).CertificateKey() {
+		if s.Certificate != "" && s.Certificate != backend.OriginFrom(ctx).CertificateFingerprint() {
 			return backend.Principal{}, errOtherCertificate()
 		}
 		return s.principal(ctx, tx, all)
@@ -108,7 +109,7 @@ func (s session) principal(ctx context.Context, tx store.Tx, all *trusts) (backe
 	if err != nil {
 		return backend.Principal{}, err
 	}
-	if t.Certificate != (s.Key != "") { // a change of the trust would have another revision
+	if t.Certificate != (s.Certificate != "") { // a change of the trust would have another revision
 		return backend.Principal{}, errSession()
 	}
 	return SubjectOf(row, t, s.Subject), nil

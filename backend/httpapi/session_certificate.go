@@ -11,7 +11,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/certificate"
 )
 
-// A session that began with a client certificate is accepted over connections with the key of this certificate only.
+// A session that began with a client certificate is accepted over connections with this certificate only.
 // The files can hold a renewed certificate for each new connection. So each login begins new connections, which all
 // have the certificate of the login, and its session is used over these.
 

@@ -18,7 +18,7 @@ import (
 )
 
 // A caller with a client certificate logs in without an identity token. The handshake has verified the certificate, and
-// that the caller has its key. The session is accepted over connections with this key only.
+// that the caller has its key. The session is accepted over connections with this certificate only.
 
 // loginWithCertificate is Login for the client certificate of the origin of a call.
 func (l *Logins) loginWithCertificate(
@@ -36,7 +36,7 @@ func (l *Logins) loginWithCertificate(
 	if end := origin.Certificate.NotAfter; end.Before(expires) {
 		expires = end
 	}
-	text, err := l.options.Cipher.Seal(ctx, of.row, of.subject, expires, origin.CertificateKey())
+	text, err := l.options.Cipher.Seal(ctx, of.row, of.subject, expires, origin.CertificateFingerprint())
 	if err != nil {
 		return s, who, err
 	}

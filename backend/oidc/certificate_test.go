@@ -94,6 +94,14 @@ func (t *tlsServers) caller(by *certificatetest.Authority, names ...string) *cal
 	return t.callerWith(cert, key)
 }
 
+// callerWithKey is a caller with another certificate for a key.
+func (t *tlsServers) callerWithKey(by *certificatetest.Authority, key string, names ...string) *caller {
+	t.Helper()
+	cert, err := by.IssueForKey("for-key", key, names...)
+	t.fail(err)
+	return t.callerWith(cert, key)
+}
+
 func (t *tlsServers) callerWith(cert, key string) *caller {
 	t.Helper()
 	c := &caller{tlsServers: t, cert: cert, key: key}
@@ -361,9 +369,12 @@ func TestASessionBelongsToItsCertificate(t *testing.T) {
 		if !c.resolves(0, session) {
 			t.Fatal("the session is refused")
 		}
+		renewed := s.callerWithKey(s.authority, c.key, "uri:"+meshURI)
+		renamed := s.callerWithKey(s.authority, c.key, "uri:spiffe://acme.example/ns/hr/x")
 		thief := s.caller(s.authority, "uri:"+meshURI) // the same name, another key
 		plain := &caller{tlsServers: &tlsServers{fixture: f, servers: f.servers}, http: http.DefaultClient}
-		for name, other := range map[string]*caller{"another key": thief, "no TLS": plain} {
+		for name, other := range map[string]*caller{"another key": thief, "no TLS": plain,
+			"another certificate": renewed, "another name": renamed} {
 			for range 2 { // with and without the memory of the server
 				if other.resolves(0, session) || other.resolves(1, session) {
 					t.Errorf("%s: the session is accepted", name)
@@ -374,6 +385,20 @@ func TestASessionBelongsToItsCertificate(t *testing.T) {
 			t.Error("the session of the caller has ended")
 		}
 	})
+}
+
+// TestASessionEndsWithItsAuthority has a certificate of another authority for the same key.
+func TestASessionEndsWithItsAuthority(t *testing.T) {
+	f := newFixture(t, sqlite)
+	f.mesh("mesh", nil)
+	s := f.withTLS()
+	c := s.caller(s.authority, "uri:"+meshURI)
+	session := c.mustLogin("mesh").Token
+	other := s.newAuthority("clients") // the same file, without the authority of the session
+	s.certificate.Reload()
+	if s.callerWithKey(other, c.key, "uri:spiffe://acme.example/ns/hr/x").resolves(0, session) {
+		t.Error("the session is accepted for a certificate of another authority")
+	}
 }
 
 // TestTheCertificateOfAProxyLetsNobodyIn has a proxy that ends TLS and has its own certificate.

@@ -93,6 +93,31 @@ func (a *Authority) IssueClient(name string, to time.Time, names ...string) (cer
 	}, name)
 }
 
+// IssueForKey is IssueClient for the key in a file, for a day. It writes no file for the key.
+func (a *Authority) IssueForKey(name, keyFile string, names ...string) (certFile string, err error) {
+	all, err := alternativeNames(names)
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(keyFile)
+	if err != nil {
+		return "", err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return "", fmt.Errorf("%s has no PEM block", keyFile)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return "", err
+	}
+	return a.sign(&x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(24 * time.Hour), ExtraExtensions: all,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, name, key.(*ecdsa.PrivateKey))
+}
+
 // IssueServer is IssueClient for a certificate of a day that is for servers only.
 func (a *Authority) IssueServer(name string, names ...string) (certFile, keyFile string, err error) {
 	all, err := alternativeNames(names)
@@ -136,24 +161,30 @@ func (a *Authority) issue(template *x509.Certificate, name string) (certFile, ke
 	if err != nil {
 		return "", "", err
 	}
-	template.SerialNumber, template.KeyUsage = serial(), x509.KeyUsageDigitalSignature
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
-	if err != nil {
-		return "", "", err
-	}
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return "", "", err
 	}
-	certFile, keyFile = filepath.Join(a.Folder, name+".pem"), filepath.Join(a.Folder, name+".key")
+	if certFile, err = a.sign(template, name, key); err != nil {
+		return "", "", err
+	}
+	keyFile = filepath.Join(a.Folder, name+".key")
+	return certFile, keyFile, writePEM(keyFile, "PRIVATE KEY", keyDER)
+}
+
+// sign signs a certificate for a key, and writes it with those of the authorities below the root.
+func (a *Authority) sign(template *x509.Certificate, name string, key *ecdsa.PrivateKey) (certFile string, err error) {
+	template.SerialNumber, template.KeyUsage = serial(), x509.KeyUsageDigitalSignature
+	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
+	if err != nil {
+		return "", err
+	}
 	all := [][]byte{der}
 	if a.chain != nil {
 		all = append(all, a.chain)
 	}
-	if err := writePEM(certFile, "CERTIFICATE", all...); err != nil {
-		return "", "", err
-	}
-	return certFile, keyFile, writePEM(keyFile, "PRIVATE KEY", keyDER)
+	certFile = filepath.Join(a.Folder, name+".pem")
+	return certFile, writePEM(certFile, "CERTIFICATE", all...)
 }
 
 // IssueForADay is Issue for a certificate that has been valid for an hour and is for a day.
