@@ -43,8 +43,12 @@ type session struct {
 	Certificate string `json:"certificate,omitempty"`
 }
 
-// Seal returns the token of a session of a subject that the row of a trust has let in. A certificate that is
-// not "" is the fingerprint of the client certificate that the connections of its calls must have.
+// forCertificates is the additional data of the sessions of certificates. Servers that know no such sessions would
+// ignore the certificate, so they must not be able to open them.
+var forCertificates = []byte("certificate")
+
+// Seal returns the token of a session of a subject that the row of a trust has let in. A certificate that is not
+// "" is the fingerprint of the client certificate that the connections of its calls must have.
 func (c Cipher) Seal(
 	ctx context.Context, trust store.Object, subject string, expires time.Time, certificate string,
 ) (string, error) {
@@ -56,7 +60,11 @@ func (c Cipher) Seal(
 	if err != nil {
 		panic(err) // plain data
 	}
-	return SessionPrefix + base64.RawURLEncoding.EncodeToString(aead.Seal(nil, nil, text, nil)), nil
+	var data []byte
+	if certificate != "" {
+		data = forCertificates
+	}
+	return SessionPrefix + base64.RawURLEncoding.EncodeToString(aead.Seal(nil, nil, text, data)), nil
 }
 
 // open returns the check of a session token.
@@ -76,6 +84,9 @@ func (c Cipher) open(
 		return nil, err
 	}
 	content, err := aead.Open(nil, nil, sealed, nil)
+	if err != nil {
+		content, err = aead.Open(nil, nil, sealed, forCertificates)
+	}
 	if err != nil {
 		return nil, errSession()
 	}

@@ -4,8 +4,13 @@ package access
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/base64"
 	"errors"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -44,5 +49,34 @@ func TestNoLockIsHeldWhileTrustsAreRead(t *testing.T) {
 	}
 	if tx.reads != 1 {
 		t.Errorf("the trusts were read %d times", tx.reads)
+	}
+}
+
+// TestOlderServersOpenNoSessionOfACertificate opens sessions as servers do that know none of certificates.
+func TestOlderServersOpenNoSessionOfACertificate(t *testing.T) {
+	block, err := aes.NewCipher(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Cipher(func(context.Context) (cipher.AEAD, error) { return aead, nil })
+	for certificate, opens := range map[string]bool{"": true, "fingerprint": false} {
+		token, err := c.Seal(t.Context(), store.Object{ID: "a"}, "subject", time.Now().Add(time.Hour), certificate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token, SessionPrefix))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := aead.Open(nil, nil, sealed, nil); (err == nil) != opens {
+			t.Errorf("a session with the certificate %q: %v", certificate, err)
+		}
+		if _, err := c.open(t.Context(), token, time.Now, &trusts{}); err != nil {
+			t.Errorf("this server: %v", err)
+		}
 	}
 }
