@@ -61,10 +61,10 @@ func (a *app) pushCommand() *cobra.Command {
 
 // push makes the changes of the files, and rewrites the lock.
 func (a *app) push(ctx context.Context, s backend.Service, p *projectFolder, f pushFlags) error {
-	var staged stagedCreations
+	var staged stagedObjects
 	if f.draft != "" {
 		var err error
-		if staged, err = creationsIn(ctx, s, p.tree.Project, f.draft); err != nil {
+		if staged, err = stagedIn(ctx, s, p.tree.Project, f.draft); err != nil {
 			return err
 		}
 		staged.completeItems(p.items)
@@ -190,41 +190,49 @@ func leftError(items []projectfiles.Item) error {
 	return nil
 }
 
-// stagedCreations are the objects that a draft creates.
-type stagedCreations map[projectfiles.Key]bool
+// stagedObjects are the objects of a draft, so that a push into it can be repeated.
+type stagedObjects struct {
+	created map[projectfiles.Key]bool // that the draft creates
+	changed map[string]bool           // ids of others
+}
 
-// creationsIn returns what a draft creates: nothing if the draft or the project does not exist yet.
-func creationsIn(ctx context.Context, s backend.Service, project, draft string) (stagedCreations, error) {
+// stagedIn returns the objects of a draft: nothing if the draft or the project does not exist yet.
+func stagedIn(ctx context.Context, s backend.Service, project, draft string) (stagedObjects, error) {
+	out := stagedObjects{map[projectfiles.Key]bool{}, map[string]bool{}}
 	changes, err := backend.ListAll(ctx, s, backend.Query{Kind: backend.KindDraftChange, Project: project, Draft: draft})
 	if err != nil && !errors.Is(err, backend.ErrNotFound) {
-		return nil, err
+		return out, err
 	}
-	out := stagedCreations{}
 	for _, o := range changes {
-		if o.Staged.Action == backend.ActionCreate {
-			o.Kind = o.Staged.Kind
-			out[projectfiles.KeyOf(o)] = true
+		if o.Staged.Action != backend.ActionCreate {
+			out.changed[o.Staged.Object] = true
+			continue
 		}
+		o.Kind = o.Staged.Kind
+		out.created[projectfiles.KeyOf(o)] = true
 	}
 	return out, nil
 }
 
 // completeItems makes a secret that needs a value a new one, if the draft has its value.
-func (s stagedCreations) completeItems(items []projectfiles.Item) {
+func (s stagedObjects) completeItems(items []projectfiles.Item) {
 	for n, i := range items {
-		if i.State == projectfiles.NeedsValue && s[i.Key] {
+		if i.State == projectfiles.NeedsValue && s.created[i.Key] {
 			items[n].State, items[n].Reason = projectfiles.Created, ""
 		}
 	}
 }
 
-// completeChanges makes a change out of the creation of an object that the draft creates already, so that a push can be
-// repeated.
-func (s stagedCreations) completeChanges(changes []backend.Change) {
+// completeChanges makes a change out of the creation of an object that the draft creates already. A further change of
+// another object has no edition, because the draft keeps the one of the first change.
+func (s stagedObjects) completeChanges(changes []backend.Change) {
 	for n, c := range changes {
 		key := projectfiles.Key{Kind: c.Kind, Environment: c.Environment, Scope: c.Scope, Name: c.Name}
-		if c.Op == backend.OpCreate && s[key] {
+		switch {
+		case c.Op == backend.OpCreate && s.created[key]:
 			changes[n].Op = backend.OpSet
+		case s.changed[c.ID]:
+			changes[n].Edition = nil
 		}
 	}
 }
