@@ -52,7 +52,7 @@ resource "pouncet_secret" "copy" {
 	}
 	for _, ephemeral := range []string{one(`"previous"`), one("2"), one(`"stable"`), several, rendered} {
 		config(1, ephemeral)
-		refused(`creates secret "src", which will not have version`)
+		refused(`this plan creates the secret`)
 	}
 	config(1, one("1"))
 	w.converges(10)
@@ -69,5 +69,5 @@ resource "pouncet_secret" "copy" {
 	config(2, one(`"previous"`))
 	w.converges(10)
 	w.has("dev", "copy", first)
-	refused(`creates secret "src", which will not have version`, "-replace=pouncet_secret.src")
+	refused(`this plan creates the secret`, "-replace=pouncet_secret.src")
 }

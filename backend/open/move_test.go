@@ -341,7 +341,7 @@ func TestAnInterruptedMoveContinues(t *testing.T) {
 	}
 }
 
-// A move that began is not continued to another place: the backend could be in use in both.
+// A move that began is not continued to another location: the backend could be in use in both.
 func TestAnInterruptedMoveKeepsItsTarget(t *testing.T) {
 	folder, target, other := movable(t), filepath.Join(t.TempDir(), "to"), filepath.Join(t.TempDir(), "other")
 	o := open.MoveOptions{KMSKey: newKey(t)}
@@ -364,7 +364,7 @@ func TestAnInterruptedMoveKeepsItsTarget(t *testing.T) {
 	}
 	for name, to := range map[string]open.OpenTarget{"folder": into(other, false),
 		"database": toPostgres(postgrestest.Database(t))} {
-		if err := move(to); !errors.Is(err, backend.ErrConflict) || !strings.Contains(err.Error(), "to another place") {
+		if err := move(to); !errors.Is(err, backend.ErrConflict) || !strings.Contains(err.Error(), "to another location") {
 			t.Errorf("moving to another %s: %v", name, err)
 		}
 	}
