@@ -129,8 +129,8 @@ const (
 		$4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bigint[], $10::text[], $11::bytea[], $12::bytea[])`
 )
 
-// updateObjects updates many objects, as UpdateObject updates one. It does not read object_id, so it misses an object
-// that moves to another project. Then it updates too few rows, and each call runs again, alone.
+// updateObjects is the statement of UpdateObject for many objects at once. It finds an object by its project and id. If
+// an object moves to another project, too few rows are updated, and each call runs again, alone.
 //
 // For a LIMIT with an argument, PostgreSQL expects a tenth of the rows, here one, and so it uses the index. Without the
 // LIMIT it would scan a table of a thousand objects.
