@@ -193,3 +193,9 @@ func AppendWithoutAnswer(s *Store, r store.Record, lost error, meanwhile func())
 	_, err := l.commitTo(ctx, []store.Record{r}, true, &unknownAppend{before, l.own[r.Log].row, lost})
 	return err
 }
+
+// OnWrite sets what runs before each batch of records of reads.
+func OnWrite(s *Store, f func(records int)) { s.reads.onWrite = f }
+
+// WaitingRecords returns how many calls wait for the next batch.
+func WaitingRecords(s *Store) int { return s.reads.queue.Waiting() }

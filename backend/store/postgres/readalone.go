@@ -40,10 +40,31 @@ func sameLog(a, b store.Log) bool {
 	return a.Log == b.Log && a.Next == b.Next && a.First == b.First && bytes.Equal(a.Head, b.Head)
 }
 
-// unknownAppend is an append whose connection broke before its answer: the log has one row or the other.
+// unknownAppend is the error of an append whose connection broke before the answer of its commit: a log has one row or
+// the other.
 type unknownAppend struct {
 	before, after store.Log
 	err           error
+}
+
+func (u *unknownAppend) Error() string { return "adding records: " + u.err.Error() }
+func (u *unknownAppend) Unwrap() error { return u.err }
+
+// unknownAfter describes an append that writes these rows of logs. One log is enough: a transaction writes all.
+func unknownAfter(known map[string]store.Log, rows []store.Log) *unknownAppend {
+	if len(rows) == 0 {
+		return nil
+	}
+	return &unknownAppend{before: known[rows[0].Log], after: rows[0]}
+}
+
+// again returns the append as an error if nobody knows whether this error of its commit means that it took effect.
+// Otherwise it returns the error.
+func (u *unknownAppend) again(err error) error {
+	if u == nil || err == nil || !isUnknown(err) {
+		return err
+	}
+	return &unknownAppend{u.before, u.after, err}
 }
 
 const extendRead = `WITH l AS (UPDATE read_log SET next_number = $11, head = $12

@@ -43,7 +43,7 @@ const (
 func newReadLog(s *Store) *ReadLog {
 	l := &ReadLog{store: s, own: ownLogs{}}
 	l.queue = queue.Records{MaxRecords: maxBatch, MaxBytes: maxBatchBytes, Write: l.write, Ended: s.translate,
-		Apart:   func(err error) bool { return sqlState(err) != "" || errors.Is(err, backend.ErrCorrupt) },
+		Apart:   isRefused,
 		Place:   "database " + s.name,
 		Written: l.noteLate}
 	return l
@@ -84,37 +84,59 @@ func (l *ReadLog) write(records []store.Record, _, _ int) error {
 	}
 	ctx, cancel := l.store.uninterrupted(context.Background())
 	defer cancel()
-	err := l.commit(ctx, records, true)
-	if sqlState(err) != "" && slices.ContainsFunc(records, func(r store.Record) bool { return r.Resolved != nil }) {
-		err = l.commit(ctx, records, false) // the notes may have been in the way
-	}
-	return l.store.recordError(l.store.translate(err))
+	return l.store.recordError(l.store.translate(l.commit(ctx, records)))
+}
+
+// isRefused reports whether PostgreSQL has refused records: then none of the batch was added. After an error that does
+// not say so, records that were written again could be in the log twice.
+func isRefused(err error) bool {
+	state := sqlState(err)
+	return state != "" && !isUnknownState(state) || errors.Is(err, backend.ErrCorrupt)
 }
 
 const selectGeneration = "SELECT sealed FROM sealed_state WHERE name = '" + store.GenerationState + "'"
 
 // commit adds records, and notes which secrets they resolve. It begins logs first, for good: a transaction that kept
-// the locks of others meanwhile could wait for one that waits for it.
-func (l *ReadLog) commit(ctx context.Context, records []store.Record, withNotes bool) error {
+// the locks of others meanwhile could wait for one that waits for it. If the connection broke before the answer of a
+// commit, the next transaction finds out whether the commit took effect.
+func (l *ReadLog) commit(ctx context.Context, records []store.Record) error {
 	done, unknown := l.appendAlone(ctx, records)
 	if done {
 		l.notes.Written(l.notes.Due(records))
 		return nil
 	}
-	for {
+	withNotes := slices.ContainsFunc(records, func(r store.Record) bool { return r.Resolved != nil })
+	for broken := 0; ; {
 		absent, err := l.commitTo(ctx, records, withNotes, unknown)
-		if err != nil || len(absent) == 0 {
-			return err
-		}
-		_, err = l.store.changes.Exec(ctx, `INSERT INTO read_log (log, next_number)
-			SELECT log, 1 FROM unnest($1::text[]) AS u (log) ORDER BY log ON CONFLICT (log) DO NOTHING`, absent)
-		if err != nil {
+		var again *unknownAppend
+		switch {
+		case err == nil && len(absent) == 0:
+			return nil
+		case err == nil:
+			if err := l.beginLogs(ctx, absent); err != nil {
+				return err
+			}
+		case errors.As(err, &again) && broken < maxBroken:
+			unknown, broken = again, broken+1
+		case withNotes && isRefused(err): // the notes may have been in the way
+			withNotes = false
+		default:
 			return err
 		}
 	}
 }
 
-// commitTo does the same if all logs exist. Otherwise it returns those that do not.
+// maxBroken is how often records are written again after a commit without an answer.
+const maxBroken = 2
+
+func (l *ReadLog) beginLogs(ctx context.Context, logs []string) error {
+	_, err := l.store.changes.Exec(ctx, `INSERT INTO read_log (log, next_number)
+		SELECT log, 1 FROM unnest($1::text[]) AS u (log) ORDER BY log ON CONFLICT (log) DO NOTHING`, logs)
+	return err
+}
+
+// commitTo does the same once, if all logs exist. Otherwise it returns those that do not. The error of a commit without
+// an answer is an *unknownAppend.
 func (l *ReadLog) commitTo(
 	ctx context.Context, records []store.Record, withNotes bool, unknown *unknownAppend,
 ) (absent []string, err error) {
@@ -142,15 +164,12 @@ func (l *ReadLog) commitTo(
 		}
 		c.Release()
 	}()
-	if confirms {
-		records = confirmed(records, present)
-	}
 	absent = missing(names, known)
 	added, err := unknown.tookEffect(known)
 	if added {
 		// What was only seen need not be on a standby. The lock gave this transaction an id, so that its commit waits for
 		// the standby, as the append did.
-		err = commitWith(ctx, c, nil)
+		err = unknown.again(commitWith(ctx, c, nil))
 		healthy = err == nil
 		return nil, err
 	}
@@ -162,6 +181,9 @@ func (l *ReadLog) commitTo(
 		}
 		return absent, err
 	}
+	if confirms {
+		records = confirmed(records, present)
+	}
 	statements, rows, err := readTables.adding(l.store.Prover(), known, records)
 	if err != nil {
 		return nil, err
@@ -172,7 +194,7 @@ func (l *ReadLog) commitTo(
 		statements = append(statements, noting(due.Soon)...)
 	}
 	if err := commitWith(ctx, c, statements); err != nil {
-		return nil, err
+		return nil, unknownAfter(known, rows).again(err)
 	}
 	healthy = true
 	for _, row := range rows {

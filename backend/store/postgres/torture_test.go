@@ -191,6 +191,8 @@ func wantAcknowledged(t *testing.T, address string, acknowledged map[string]bool
 			ON r.principal = o.name WHERE o.name IS NULL OR r.principal IS NULL`,
 		"logs with a gap": `SELECT log FROM pouncet.change_record GROUP BY log HAVING count(*) <> max(number)
 			UNION ALL SELECT log FROM pouncet.read_record GROUP BY log HAVING count(*) <> max(number)`,
+		"records that stand twice": `SELECT principal FROM pouncet.change_record GROUP BY principal HAVING count(*) > 1
+			UNION ALL SELECT principal FROM pouncet.read_record GROUP BY principal HAVING count(*) > 1`,
 		"states of a change that is not there": `SELECT convert_from(sealed, 'UTF8') FROM pouncet.sealed_state
 			WHERE convert_from(sealed, 'UTF8') NOT IN (SELECT name FROM pouncet.object)`,
 	} {

@@ -87,10 +87,10 @@ func oneOf(texts []string, args []any) (condition string, all []any) {
 	return "IN (" + strings.Join(placeholders, ", ") + ")", args
 }
 
-// begin begins a transaction with the first statements that make returns. A connection that was idle may have been
-// closed by PostgreSQL or by the network. So if it turns out to be broken, begin takes another one, once.
+// begin begins a transaction with the first statements that make returns. PostgreSQL or the network may have closed
+// connections that were idle, often all of them. So if one turns out to be broken, begin takes another one.
 func begin(ctx context.Context, pool *pgxpool.Pool, first func() *pgx.Batch) (*pgxpool.Conn, error) {
-	for again := true; ; again = false {
+	for broken := int32(1); ; broken++ {
 		c, err := pool.Acquire(ctx)
 		if err != nil {
 			return nil, err
@@ -98,10 +98,10 @@ func begin(ctx context.Context, pool *pgxpool.Pool, first func() *pgx.Batch) (*p
 		if err = c.SendBatch(ctx, first()).Close(); err == nil {
 			return c, nil
 		}
-		broken := c.Conn().IsClosed()
+		again := c.Conn().IsClosed() && broken <= pool.Stat().MaxConns()
 		_ = c.Conn().Close(context.WithoutCancel(ctx)) // ends the transaction, if it has begun
 		c.Release()
-		if !again || !broken || ctx.Err() != nil {
+		if !again || ctx.Err() != nil {
 			return nil, err
 		}
 	}
@@ -310,7 +310,11 @@ func isUnknown(err error) bool {
 		return false
 	}
 	state := sqlState(err)
-	return state == "" || strings.HasPrefix(state, "08") || strings.HasPrefix(state, "57")
+	return state == "" || isUnknownState(state)
+}
+
+func isUnknownState(state string) bool {
+	return strings.HasPrefix(state, "08") || strings.HasPrefix(state, "57")
 }
 
 func (b *changes) closeConn() {
