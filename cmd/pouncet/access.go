@@ -120,6 +120,7 @@ func (a *app) rolesCommand() *cobra.Command {
 		flag:    "right",
 		usage:   "a `right`: see, resolve, reveal, compare, write, delete, manage, bind, audit, register, deploy",
 		example: "--right see --right write",
+		words:   backend.Rights,
 		set: func(c *backend.Change, texts []string) {
 			c.Rights = []backend.Right{}
 			for _, t := range texts {
@@ -140,6 +141,7 @@ func (a *app) groupsCommand() *cobra.Command {
 // listFlag is a flag that can be repeated, with what makes up a role or group.
 type listFlag struct {
 	flag, usage, example string
+	words                []backend.Right // that the flag takes; none means any text
 	set                  func(c *backend.Change, texts []string)
 }
 
@@ -156,6 +158,9 @@ func (a *app) changeListCommand(o objectCommand, f listFlag) *cobra.Command {
 		Args:    arguments(1, 1, "one name"),
 	}
 	c.Flags().StringArrayVar(&texts, f.flag, nil, f.usage+" (repeat it for several)")
+	if len(f.words) > 0 {
+		takesWords(c, f.flag, f.words...)
+	}
 	c.Flags().StringVar(&text, "description", "", "`text` that says what the "+o.kind.String()+" is for")
 	mayBeEmpty(c, "description")
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
@@ -296,10 +301,8 @@ func (a *app) accessWhoCommand() *cobra.Command {
 	}
 	a.placeFlags(c)
 	c.Flags().StringVar(&right, "right", right, "the `right`")
+	takesWords(c, "right", backend.Rights...)
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
-		if err := backend.CheckRights([]backend.Right{backend.Right(right)}); err != nil {
-			return err
-		}
 		at, err := a.placeOfName(ctx, s, args[0])
 		if err != nil {
 			return err

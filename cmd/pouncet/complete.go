@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
@@ -52,17 +53,12 @@ type completion = func(c *cobra.Command, args []string, begin string) ([]string,
 // addCompletions completes the flags and arguments of all commands.
 func (a *app) addCompletions(root *cobra.Command) {
 	flags := map[string]completion{
-		"env":                a.completeNames(backend.KindEnvironment, backend.AnyEnvironment),
-		"project":            a.completeNames(backend.KindProject),
-		"type":               a.completeNames(backend.KindSecretType),
-		"from-secret":        a.completeNames(backend.KindSecret),
-		"scope":              a.completeScopes,
-		"profile":            completeProfiles,
-		"role":               completeWords("admin", "editor", "runtime", "revealer", "planner", "auditor", "viewer", "none"),
-		"for":                completeWords("person", "workload"),
-		"duplicates":         completeWords("allow", "note", "refuse"),
-		"visibility":         completeWords("masked", "restricted"),
-		"default-visibility": completeWords("masked", "restricted"),
+		"env":         a.completeNames(backend.KindEnvironment, backend.AnyEnvironment),
+		"project":     a.completeNames(backend.KindProject),
+		"type":        a.completeNames(backend.KindSecretType),
+		"from-secret": a.completeNames(backend.KindSecret),
+		"scope":       a.completeScopes,
+		"profile":     completeProfiles,
 	}
 	for _, c := range root.Commands() {
 		a.addCompletions(c)
@@ -72,6 +68,11 @@ func (a *app) addCompletions(root *cobra.Command) {
 			_ = root.RegisterFlagCompletionFunc(name, f) // an error says that the flag has a completion already
 		}
 	}
+	root.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if words := f.Annotations[annotationWords]; len(words) > 0 {
+			_ = root.RegisterFlagCompletionFunc(f.Name, completeWords(words...))
+		}
+	})
 	a.addArguments(root)
 }
 

@@ -78,7 +78,11 @@ func (a *app) setDraftCommand() *cobra.Command {
 			change.ExpiresAt = &at
 		}
 		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
-			return a.apply(ctx, s, change)
+			err := a.apply(ctx, s, change)
+			if e := backend.AsError(err); e != nil && e.Code == backend.CodeInvalid && e.Attribute == "expires_at" {
+				return &usageError{e}
+			}
+			return err
 		})(c, nil)
 	}
 	return c
@@ -94,7 +98,7 @@ func (a *app) draftChange(op backend.Op, nameOrID string) backend.Change {
 func (a *app) draftWithChanges(
 	ctx context.Context, s backend.Service, nameOrID string,
 ) (draft backend.Object, changes []backend.Object, err error) {
-	if draft, err = a.findOne(ctx, s, draftCommand, nameOrID); err != nil {
+	if draft, err = a.findReference(ctx, s, draftCommand, nameOrID); err != nil {
 		return draft, nil, err
 	}
 	changes, err = backend.ListAll(ctx, s, backend.Query{Kind: backend.KindDraftChange, Project: draft.Project,
@@ -327,7 +331,7 @@ func (a *app) discardCommand() *cobra.Command {
 			return err
 		}
 		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
-			return a.apply(ctx, s, a.draftChange(backend.OpDelete, args[0]))
+			return markMissing(a.apply(ctx, s, a.draftChange(backend.OpDelete, args[0])))
 		})(c, nil)
 	}
 	return c
@@ -346,7 +350,7 @@ func (a *app) refreshCommand() *cobra.Command {
 	a.filterFlags(c)
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		if len(args) == 1 {
-			return a.apply(ctx, s, a.draftChange(backend.OpRefresh, args[0]))
+			return markMissing(a.apply(ctx, s, a.draftChange(backend.OpRefresh, args[0])))
 		}
 		chosen, err := a.chosenChanges(ctx, s, args[0], args[1])
 		if err != nil {
@@ -409,10 +413,10 @@ func (a *app) chosenChanges(ctx context.Context, s backend.Service, draft, entry
 		e := backend.Errorf(backend.CodeNotFound, "draft %s has no change of %s", backend.Quote(found.Name),
 			backend.Quote(entry)).WithHint("list its changes: pouncet draft show %s%s", found.Name, a.projectFlag())
 		if slices.Contains(names, entry) {
-			return nil, a.elsewhere(found, entry)
+			return nil, markMissing(a.elsewhere(found, entry))
 		}
 		e.Suggestion = suggest.Name(entry, names)
-		return nil, e
+		return nil, markMissing(e)
 	case len(objects) > 1:
 		return nil, backend.Errorf(backend.CodeInvalid, "draft %s changes %d objects with the name %s",
 			backend.Quote(found.Name), len(objects), backend.Quote(entry)).

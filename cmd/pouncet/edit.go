@@ -51,7 +51,7 @@ func (a *app) editCommand(o objectCommand) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		secret, err := a.findOne(ctx, s, o, args[0])
+		secret, err := a.findReference(ctx, s, o, args[0])
 		if err != nil {
 			return err
 		}

@@ -87,9 +87,9 @@ func (e differsError) Unwrap() error { return e.error }
 // codeDiffers is the code of a differsError in JSON. The error of a call never has it.
 const codeDiffers backend.Code = "differs"
 
-// markMissing marks the error of a reference if the entry itself is missing.
-func markMissing(err *backend.Error) error {
-	if err.IsMissingReference() {
+// markMissing marks the error of a reference if the entry itself is missing: not its project or environment.
+func markMissing(err error) error {
+	if e := backend.AsError(err); e != nil && e.IsMissingReference() {
 		return missingReferenceError{err}
 	}
 	return err

@@ -63,7 +63,7 @@ func (a *app) historyCommand(o objectCommand) *cobra.Command {
 		if limit < 0 {
 			return usage(c, "--limit must not be negative")
 		}
-		secret, err := a.findOne(ctx, s, o, args[0])
+		secret, err := a.findReference(ctx, s, o, args[0])
 		if err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (a *app) compareCommand(o objectCommand) *cobra.Command {
 	}
 	a.placeFlags(c)
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
-		secret, err := a.findOne(ctx, s, o, args[0])
+		secret, err := a.findReference(ctx, s, o, args[0])
 		if err != nil {
 			return err
 		}
@@ -132,7 +132,7 @@ func (a *app) compareCommand(o objectCommand) *cobra.Command {
 			err = out[0].Err
 		}
 		if err != nil {
-			return markMissingVersion(err)
+			return markMissing(err)
 		}
 		if out[0].Unchecked != "" {
 			return backend.Errorf(backend.CodeDenied,
@@ -179,15 +179,6 @@ func checkVersions(versions ...string) error {
 	return nil
 }
 
-// markMissingVersion marks the error of a version that a secret does not have: it is a missing reference.
-func markMissingVersion(err error) error {
-	at := []string{"version", "from_version", "tags"}
-	if e := backend.AsError(err); e != nil && e.Code == backend.CodeNotFound && slices.Contains(at, e.Attribute) {
-		return missingReferenceError{err}
-	}
-	return err
-}
-
 // versionArgument returns the version of an argument, as a reference has it.
 func versionArgument(s string) string {
 	if s == "current" {
@@ -220,13 +211,13 @@ func (a *app) rollbackCommand(o objectCommand) *cobra.Command {
 		if err := checkVersions(to); err != nil {
 			return err
 		}
-		secret, err := a.findOne(ctx, s, o, args[0])
+		secret, err := a.findReference(ctx, s, o, args[0])
 		if err != nil {
 			return err
 		}
 		err = a.apply(ctx, s, backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: secret.ID, FromVersion: &to,
 			Note: flagValue(c, "note", note), Expect: flagValue(c, "expect", expect)})
-		return markMissingVersion(err)
+		return markMissing(err)
 	})
 	return c
 }
@@ -243,7 +234,10 @@ func (a *app) tagCommand(o objectCommand) *cobra.Command {
 	a.placeFlags(c)
 	a.draftFlag(c)
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
-		secret, err := a.findOne(ctx, s, o, args[0])
+		if err := backend.CheckTag(args[2]); err != nil {
+			return &usageError{err}
+		}
+		secret, err := a.findReference(ctx, s, o, args[0])
 		if err != nil {
 			return err
 		}
@@ -259,7 +253,7 @@ func (a *app) tagCommand(o objectCommand) *cobra.Command {
 		default:
 			return usage(c, "VERSION must be a number, \"current\", \"previous\" or a tag of the secret")
 		}
-		return markMissingVersion(a.apply(ctx, s, backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret,
+		return markMissing(a.apply(ctx, s, backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret,
 			ID: secret.ID, Tags: map[string]int64{args[2]: n}}))
 	})
 	return c
@@ -276,13 +270,13 @@ func (a *app) untagCommand(o objectCommand) *cobra.Command {
 	a.placeFlags(c)
 	a.draftFlag(c)
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
-		secret, err := a.findOne(ctx, s, o, args[0])
+		secret, err := a.findReference(ctx, s, o, args[0])
 		if err != nil {
 			return err
 		}
 		if secret.Tags[args[1]] == 0 {
-			return backend.Errorf(backend.CodeNotFound, "secret %s has no tag %s", backend.Quote(secret.Name),
-				backend.Quote(args[1])).WithHint("list its versions: pouncet secret history %s", secret.ID)
+			return markMissing(backend.Errorf(backend.CodeNotFound, "secret %s has no tag %s", backend.Quote(secret.Name),
+				backend.Quote(args[1])).WithHint("list its versions: pouncet secret history %s", secret.ID))
 		}
 		return a.apply(ctx, s, backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: secret.ID,
 			Tags: map[string]int64{args[1]: 0}})

@@ -57,12 +57,17 @@ func (v *valueFlags) read(a *app, c *cobra.Command, into *backend.Change) error 
 	switch {
 	case v.sources() > 1:
 		return exclusive(c, "--stdin and --file")
-	case v.length == 0 && c.Flags().Changed("length"):
+	case c.Flags().Changed("length") && (v.length < 8 || v.length > 1024):
 		return usage(c, "the value of --length must be from 8 to 1024").withHint("leave it out for the default length")
 	case (v.length != 0 || v.alphabet != "") && !v.generate:
 		return usage(c, "--length and --alphabet require --generate")
 	case v.trim && !v.stdin && v.file == "":
 		return usage(c, "--trim-newline requires --stdin or --file")
+	}
+	if v.alphabet != "" {
+		if err := backend.CheckAlphabet(v.alphabet); err != nil {
+			return &usageError{err}
+		}
 	}
 	if v.generate {
 		into.Generate = &backend.Generate{Length: v.length, Alphabet: v.alphabet}

@@ -32,17 +32,22 @@ func mayBeEmpty(c *cobra.Command, flags ...string) {
 // and nothing else decides this. A variable that a script forgot to set becomes
 // an empty argument, which must not select everything or the default.
 //
-// It also rejects an invalid scope, which would select nothing, and an invalid name of a draft, before anything else is
-// asked for or done.
+// It also rejects a word that a flag does not take, an invalid scope, which would select nothing, and an invalid name
+// of a draft, before anything else is asked for or done.
 func checkInput(c *cobra.Command, args []string) error {
 	if c.Name() == cobra.ShellCompRequestCmd {
 		return nil // the last argument of a completion is often empty
 	}
 	var wrong error
 	c.Flags().Visit(func(f *pflag.Flag) {
-		if _, clears := f.Annotations[annotationClears]; isEmpty(f) && !clears && wrong == nil {
+		_, clears := f.Annotations[annotationClears]
+		switch {
+		case wrong != nil:
+		case isEmpty(f) && !clears:
 			wrong = usage(c, "--%s is empty", f.Name).
 				withHint("give it a value, or leave it out; an unset variable of the shell is empty")
+		default:
+			wrong = checkWords(c, f)
 		}
 	})
 	if wrong != nil {

@@ -38,6 +38,7 @@ results of the list and on standard error, with resource, field and file.`,
 	}
 	a.resolveFlags(c)
 	c.Flags().StringVar(&missing, "missing", "error", missingFlagUsage)
+	takesWords(c, "missing", missingWords...)
 	c.Flags().BoolVar(&noEnvVar, "no-env-var", false, "reject env_var()")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		data, err := a.readInput(c)

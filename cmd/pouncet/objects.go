@@ -328,6 +328,15 @@ func (a *app) findOne(
 	return objects[0], nil
 }
 
+// findReference is findOne for a command that uses the object as a reference does, such as the commands of versions and
+// of drafts: an object that does not exist is a missing reference.
+func (a *app) findReference(
+	ctx context.Context, s backend.Service, o objectCommand, nameOrID string,
+) (backend.Object, error) {
+	x, err := a.findOne(ctx, s, o, nameOrID)
+	return x, markMissing(err)
+}
+
 // inProjectScope returns the objects of the project scope. The error of a name
 // that only other scopes have names these scopes.
 func inProjectScope(o objectCommand, name string, objects []backend.Object) ([]backend.Object, error) {

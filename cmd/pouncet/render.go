@@ -71,6 +71,7 @@ func (a *app) renderCommand() *cobra.Command {
 	c.Flags().BoolVar(&to.inPlace, "in-place", false, "replace each file with its rendered form")
 	c.Flags().BoolVar(&to.stream, "stream", false, "print several files as one YAML stream")
 	c.Flags().StringVar(&missing, "missing", "error", missingFlagUsage)
+	takesWords(c, "missing", missingWords...)
 	c.Flags().BoolVar(&noEnvVar, "no-env-var", false, "reject env_var()")
 	c.Flags().BoolVar(&strict, "strict", false, "fail where render warns, or where it cannot know the format of a value")
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -98,10 +99,7 @@ func (a *app) renderCommand() *cobra.Command {
 
 func (a *app) renderOptions(c *cobra.Command, missing string, noEnvVar bool) (interpolate.Options, error) {
 	o := interpolate.Options{Project: a.projectName(), Environment: a.environmentName(), Scope: a.scope}
-	var known bool
-	if o.Missing, known = missingModes[missing]; !known {
-		return o, usage(c, "--missing must be error, null or keep")
-	}
+	o.Missing = missingModes[missing]
 	if err := checkOneEnvironment(c, o.Environment); err != nil {
 		return o, err
 	}

@@ -71,6 +71,7 @@ func (a *app) setSecretCommand(o objectCommand) *cobra.Command {
 		c.Flags().StringVar(&typeKey, "type", "", "`key` of the secret type, \"\" for none")
 		c.Flags().StringVar(&visibility, "visibility", "",
 			"`visibility`: masked or restricted; nobody can reveal a restricted secret")
+		takesWords(c, "visibility", visibilities...)
 		c.Flags().Var(&rotationDays, "rotation-days",
 			"`days` after which the value should be replaced, such as 90 or 90d; 0 for never (at most 3650)")
 		c.Flags().Var(&expires, "expires",

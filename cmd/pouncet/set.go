@@ -98,7 +98,7 @@ func withFlagName(c *cobra.Command, err error) error {
 		return err
 	}
 	e.Message = "--" + flag + " " + rest
-	if typ := c.Flags().Lookup(flag).Value.Type(); e.Code == backend.CodeInvalid && (typ == "int" || typ == "days") {
+	if e.Code == backend.CodeInvalid && c.Flags().Changed(flag) {
 		return (&usageError{&e}).withHint("%s", cmp.Or(e.Hint, "read the help: "+c.CommandPath()+" --help"))
 	}
 	return &e
@@ -173,6 +173,8 @@ that you leave out change nothing.`,
 		f.StringVar(&p.visibility, "default-visibility", "", "`visibility` of new secrets: masked or restricted")
 		f.StringVar(&p.duplicates, "duplicates", "", "what a write does if another secret of the project has the same "+
 			"`value`: allow, note or refuse (default allow)")
+		takesWords(c, "default-visibility", visibilities...)
+		takesWords(c, "duplicates", duplicatesWords...)
 		mayBeEmpty(c, "name-pattern")
 	}, func(c *cobra.Command, change *backend.Change) error {
 		policy := backend.PolicyChange{

@@ -73,6 +73,8 @@ networks.`,
 		"give a `role` at some places, as runtime@PROJECT/ENVIRONMENT or viewer@PROJECT (repeat it for several)")
 	c.Flags().StringVar(&principal, "for", "",
 		"`who` has the token: person or workload (default workload for the role runtime, otherwise person)")
+	takesWords(c, "role", backend.Roles...)
+	takesWords(c, "for", principalKinds...)
 	c.Flags().StringVar(&tokenName, "name", "", "`name` of the token (default the role and the time)")
 	c.Flags().StringVar(&description, "description", "", "`text` that says what the token is for")
 	mayBeEmpty(c, "description")
@@ -132,6 +134,7 @@ secrets. The change takes effect at once, and the audit log records it.`,
 		Args:    arguments(1, 1, "one name or id"),
 	}
 	c.Flags().StringVar(&principal, "for", "", "`who` has the token: person or workload")
+	takesWords(c, "for", principalKinds...)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if principal == "" {
 			return usage(c, "--for is required: it says who has the token").withHint("set --for to person or workload")

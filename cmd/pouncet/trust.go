@@ -105,6 +105,7 @@ func (a *app) setTrustCommand() *cobra.Command {
 	c.Flags().BoolVar(&f.trust.AnySubject, "any-subject", false,
 		"accept every subject of the issuer: no condition is needed")
 	c.Flags().StringVar(&f.who, "for", "", "`who` presents the tokens: person or workload (default workload)")
+	takesWords(c, "for", principalKinds...)
 	c.Flags().StringVar(&f.trust.Subject, "subject-claim", "",
 		"the `claim` that names the caller (default sub, or san_uri of a certificate)")
 	c.Flags().Var(&f.session, "session", "how long a session is valid, such as 15m; at most 12h (default 1h)")
