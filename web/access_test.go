@@ -34,6 +34,8 @@ func TestAccessSaysWhoMayDoWhatAndWhy(t *testing.T) {
 	}
 	v.Set("do", "create")
 	v.Set("form", review.field(t, "form"))
+	d.post("/ui/access/new", v).is(t, 200, "This binding gives") // not without what was seen
+	v.Set("seen", review.field(t, "seen"))
 	d.post("/ui/access/new", v).is(t, 200, "Created.", "team-dev", "binding team-dev, for group team")
 	d.post("/ui/access/new", url.Values{"to": {"token:nightly"}, "role": {"viewer"}, "name": {"team-dev"}}).
 		is(t, 422, "already exists", `value="team-dev"`)
@@ -64,8 +66,8 @@ func TestAccessSaysWhoMayDoWhatAndWhy(t *testing.T) {
 		t.Fatal(page, err)
 	}
 	at := "/ui/access/bindings/" + page.Objects[0].ID + "/delete"
-	d.get(at).is(t, 200, "takes away", "ada", "resolve", "no other binding")
-	d.post(at, nil).is(t, 200, "Deleted.", "No binding yet")
+	form := d.get(at).is(t, 200, "takes away", "ada", "resolve", "no other binding").form(t, "/delete", "")
+	d.post(at, form).is(t, 200, "Deleted.", "No binding yet")
 	d.get(at).is(t, 404, "does not exist")
 }
 
@@ -117,9 +119,11 @@ func TestAccessForWhoMayBindInOneProject(t *testing.T) {
 	d.get("/ui/access/new").is(t, 200, "token: and its id").lacks(t, "stranger")
 	v := url.Values{"to": {"token:" + mate}, "role": {"editor"}, "at": {"default/dev"}, "name": {"mate-2"},
 		"do": {"create"}}
+	v.Set("seen", d.post("/ui/access/new", v).is(t, 200).field(t, "seen"))
 	d.post("/ui/access/new", v).is(t, 200, "Created.", "mate-2")
 	v.Set("at", "shop")
 	v.Set("name", "mate-3")
+	v.Del("seen")
 	d.post("/ui/access/new", v).is(t, 422)
 	d.get("/ui/tokens").is(t, 200, "Add token").lacks(t, "stranger")
 	d.get(d.path(d.object(backend.KindSecret, "db_password"), "")).is(t, 200, "Who may have the value", ">lead<")

@@ -85,9 +85,10 @@ func TestEveryFormReportsAtTheField(t *testing.T) {
 			"description": {strings.Repeat("d", 5000)}}},
 		"/ui/p/default/quotas": {rules, map[string][]string{"max_secrets": {"many", "-1"}, "name_pattern": {"("},
 			"immutable_names": {"perhaps"}}},
-		"/ui/projects":    {url.Values{}, map[string][]string{"name": {"", "a b", "default", "*"}}},
-		entry + "/tags":   {url.Values{"version": {"1"}}, map[string][]string{"tag": {"", "a b", "7"}}},
-		entry + "/delete": {url.Values{}, map[string][]string{"key": {"", "db-password", "DB_PASSWORD"}, "draft": {"a b"}}},
+		"/ui/projects":  {url.Values{}, map[string][]string{"name": {"", "a b", "default", "*"}}},
+		entry + "/tags": {url.Values{"version": {"1"}, "edition": {edition}}, map[string][]string{"tag": {"", "a b", "7"}}},
+		entry + "/delete": {url.Values{"edition": {edition}}, map[string][]string{"key": {"", "db-password", "DB_PASSWORD"},
+			"draft": {"a b"}}},
 	} {
 		for name, values := range h.wrong {
 			for _, w := range values {
@@ -126,17 +127,34 @@ func TestEveryFormReportsAtTheField(t *testing.T) {
 func TestFormsWithoutWhatWasSeenChangeNothing(t *testing.T) {
 	d := newDashboard(t)
 	d.signIn()
+	d.newToken("lone", backend.RoleNone, backend.Person)
 	d.must(secret("dev", "db_password", "second"))
 	if _, err := d.service.Apply(t.Context(), backend.ChangeSet{Draft: "release",
 		Changes: []backend.Change{secret("dev", "next", canary)}}); err != nil {
 		t.Fatal(err)
 	}
-	before, o := d.everything(), d.object(backend.KindSecret, "db_password")
-	for page, form := range map[string]url.Values{"/ui/p/default/drafts/release": {"do": {"deploy"}},
-		d.path(o, "/rollback"): {"version": {"1"}}} {
+	o := d.object(backend.KindSecret, "db_password")
+	const draft = "/ui/p/default/drafts/release"
+	id := d.get(draft).form(t, "/release", `value="deploy"`).Get("id")
+	d.must(bind("lone-1", "viewer", "lone", backend.Where{Project: "default"}))
+	bindings, err := d.service.Query(t.Context(), backend.Query{Kind: backend.KindBinding})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := d.everything()
+	for _, f := range []struct {
+		page string
+		form url.Values
+	}{{draft, url.Values{"do": {"deploy"}, "id": {id}}}, {draft, url.Values{"do": {"discard"}, "id": {id}}},
+		{draft, url.Values{"do": {"refresh"}, "id": {id}}}, {d.path(o, "/rollback"), url.Values{"version": {"1"}}},
+		{d.path(o, "/tags"), url.Values{"version": {"1"}, "tag": {"stable"}}},
+		{d.path(o, "/delete"), url.Values{"key": {"db_password"}}},
+		{"/ui/access/bindings/" + bindings.Objects[0].ID + "/delete", url.Values{}}} {
+		page, form := f.page, f.form
 		for _, seen := range []string{"", "x", "1.5", "99999999999999999999", "77"} {
 			form.Set("revision", seen)
 			form.Set("expect", seen)
+			form.Set("edition", seen)
 			if got := d.post(page, form); got.StatusCode < 400 {
 				t.Errorf("%s with %q: status %d", page, seen, got.StatusCode)
 			}

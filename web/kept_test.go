@@ -140,6 +140,7 @@ func TestConfirmingAtAnIssuerKeepsTheForm(t *testing.T) {
 	c.now = c.now.Add(11 * time.Minute)
 	typed := url.Values{"name": {"late"}, "to": {"token:" + lone}, "role": {"viewer"}, "at": {"default/dev"},
 		"names": {"db_*"}, "description": {"why <b>"}, "do": {"create"}}
+	typed.Set("seen", c.post("/ui/access/new", typed).is(t, 200).field(t, "seen"))
 	asked := c.post("/ui/access/new", typed).is(t, 401, "Confirm with company", "with what you have typed")
 	form := asked.hidden() // the button sends the whole form to the page to sign in
 	c.person(map[string]any{"auth_time": c.now.Unix()})

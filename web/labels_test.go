@@ -65,7 +65,8 @@ func TestTagsAreSetMovedAndRemoved(t *testing.T) {
 	d.must(secret("dev", "db_password", canary+"2"))
 	o := d.object(backend.KindSecret, "db_password")
 	tags := func(tag, version string) answer {
-		return d.post(d.path(o, "/tags"), url.Values{"tag": {tag}, "version": {version}})
+		edition := d.get(d.path(o, "")).field(t, "edition")
+		return d.post(d.path(o, "/tags"), url.Values{"tag": {tag}, "version": {version}, "edition": {edition}})
 	}
 	is := func(want map[string]int64) {
 		t.Helper()
@@ -91,7 +92,8 @@ func TestTagsAreSetMovedAndRemoved(t *testing.T) {
 	viewer.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200)
 	o = viewer.object(backend.KindSecret, "db_password")
 	viewer.get(viewer.path(o, "")).is(t, 200).lacks(t, "Set tag")
-	viewer.post(viewer.path(o, "/tags"), url.Values{"tag": {"stable"}, "version": {"1"}}).is(t, 409, "permission denied")
+	viewer.post(viewer.path(o, "/tags"), url.Values{"tag": {"stable"}, "version": {"1"}, "edition": {"1"}}).
+		is(t, 409, "permission denied")
 	if got := viewer.object(backend.KindSecret, "db_password").Tags; len(got) > 0 {
 		t.Errorf("a viewer has set %v", got)
 	}

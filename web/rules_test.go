@@ -122,8 +122,8 @@ func TestRulesOfTwoPeople(t *testing.T) {
 	d.post("/ui/p/default/quotas", first).is(t, 200, "Saved.")
 	second.Set("recovery_days", "91")
 	again := d.post("/ui/p/default/quotas", second).is(t, 422)
-	if !strings.Contains(again.body, `name="was.max_secrets" value="100"`) {
-		t.Error("after an error the form has forgotten how it began")
+	if !strings.Contains(again.body, `name="max_secrets" inputmode="numeric" value="500"`) {
+		t.Error("after an error the form has the rule of before")
 	}
 	second = again.rules(t)
 	second.Set("recovery_days", "9")

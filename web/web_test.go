@@ -692,10 +692,14 @@ func TestDeletionAsksForTheKeyAndNamesWhoUsesIt(t *testing.T) {
 	d.must(link)
 	o := d.object(backend.KindSecret, "db_password")
 	d.get(d.path(o, "/delete")).is(t, 200, "Type the key to confirm")
-	d.post(d.path(o, "/delete"), url.Values{"key": {"db_passwor"}}).is(t, 422, "This is not the key")
-	d.post(d.path(o, "/delete"), url.Values{"key": {"db_password"}}).
-		is(t, 422, "Do this first", "db_link", "Delete it nevertheless")
-	d.post(d.path(o, "/delete"), url.Values{"key": {"db_password"}, "force": {"yes"}}).is(t, 200, "Deleted.")
+	form := d.get(d.path(o, "/delete")).form(t, "/delete", "")
+	form.Set("key", "db_passwor")
+	d.post(d.path(o, "/delete"), form).is(t, 422, "This is not the key")
+	form.Set("key", "db_password")
+	form = d.post(d.path(o, "/delete"), form).is(t, 422, "Do this first", "db_link", "Delete it nevertheless").
+		form(t, "/delete", "")
+	form.Set("force", "yes")
+	d.post(d.path(o, "/delete"), form).is(t, 200, "Deleted.")
 	d.get("/ui/p/default/deleted").is(t, 200, "db_password", "Restore")
 	d.post("/ui/p/default/deleted", url.Values{"kind": {"secret"}, "id": {o.ID}}).is(t, 200, "Restored.", "db_password")
 	d.post("/ui/p/default/deleted", url.Values{"kind": {"secret"}, "id": {o.ID}}).is(t, 422, "does not exist")
@@ -724,11 +728,14 @@ func TestDraftIsReviewedAndDeployed(t *testing.T) {
 	d.get("/ui/p/default/drafts").is(t, 200, "release-7")
 	d.get("/ui/p/default/matrix").is(t, 200, "new_key", ">draft<")
 	page := d.get("/ui/p/default/drafts/release-7")
-	old := url.Values{"do": {"deploy"}, "revision": {page.field(t, "revision")}}
+	old := page.form(t, "/release-7", `value="deploy"`)
+	old.Set("do", "deploy")
 	d.post(add, url.Values{"name": {"later"}, "value": {canary}, "draft": {"release-7"}}).is(t, 200, "later")
-	d.post("/ui/p/default/drafts/release-7", old).is(t, 422, "revision")
+	d.post("/ui/p/default/drafts/release-7", old).
+		is(t, 422, "Somebody else has made a change")
 	page = d.get("/ui/p/default/drafts/release-7")
-	deploy := url.Values{"do": {"deploy"}, "revision": {page.field(t, "revision")}, "form": {page.field(t, "form")}}
+	deploy := page.form(t, "/release-7", `value="deploy"`)
+	deploy.Set("do", "deploy")
 	d.post("/ui/p/default/drafts/release-7", deploy).is(t, 200, "Deployed", "No draft waits")
 	d.object(backend.KindSecret, "new_key")
 	d.get("/ui/p/default/drafts/release-7").is(t, 404, "does not exist")
@@ -847,7 +854,8 @@ func TestRoles(t *testing.T) {
 			continue
 		}
 		d.post("/ui/p/default/e/dev/new", url.Values{"name": {"n"}, "value": {"v"}}).is(t, 422, "permission denied")
-		d.post(d.path(o, "/delete"), url.Values{"key": {"db_password"}}).is(t, 422, "permission denied")
+		d.post(d.path(o, "/delete"), url.Values{"key": {"db_password"}, "edition": {"1"}}).
+			is(t, 422, "permission denied")
 		d.object(backend.KindSecret, "db_password")
 	}
 }

@@ -5,7 +5,11 @@ package access
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -160,6 +164,14 @@ type review struct {
 	Where     string
 }
 
+// Seen returns what a binding gives as a short text, which the form sends back: the role or the group can change before
+// the person decides.
+func (r review) Seen() (string, error) {
+	text, err := json.Marshal([]any{r.Rights, r.Members, r.Protected, r.Where})
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), err
+}
+
 func (b *binding) grant() backend.Grant {
 	project, environment, _ := strings.Cut(b.At, "/")
 	return backend.Grant{Role: b.Role, To: b.To, Where: backend.Where{Project: project, Environment: environment,
@@ -184,12 +196,14 @@ func add(q *site.Request, sent bool) error {
 	if b.Description != "" {
 		c.Description = &b.Description
 	}
-	err := b.send(q, c)
+	made, err := b.send(q, c)
 	switch {
-	case err == nil && b.Review == nil:
+	case made:
 		return q.Redirect(site.Root+"access", "created")
 	case b.Asks && err == nil:
 		return q.RenderStatus(site.StatusOfConfirmation(b.refused()), newPage, p)
+	case err == nil && b.Error != nil:
+		return q.RenderStatus(http.StatusConflict, newPage, p)
 	case err == nil:
 		return q.Render(newPage, p)
 	case !site.IsUsers(err):
@@ -199,28 +213,37 @@ func add(q *site.Request, sent bool) error {
 	return q.RenderStatus(422, newPage, p)
 }
 
-// send makes the binding if its review was seen. Otherwise it tries the change, and reviews it.
-func (b *binding) send(q *site.Request, c backend.Change) error {
-	if q.R.PostFormValue("do") == "create" && q.R.PostFormValue(site.Restored) == "" {
-		// It gives rights, as the creation of a token does.
-		confirmed, err := q.IsConfirmed()
-		if confirmed {
-			_, err := q.Change(c)
-			return err
+// send makes the binding if its review was seen as it is now. Otherwise it tries the change, and reviews it.
+func (b *binding) send(q *site.Request, c backend.Change) (made bool, err error) {
+	seen := q.R.PostFormValue("seen")
+	if q.R.PostFormValue("do") != "create" || q.R.PostFormValue(site.Restored) != "" || seen == "" {
+		out, err := q.Apply(backend.ChangeSet{DryRun: true, Changes: []backend.Change{c}})
+		if err == nil && out[0].Err != nil {
+			err = out[0].Err
 		}
-		if b.Asks = true; err != nil {
-			b.Error = backend.AsError(err)
+		if err != nil {
+			return false, err
 		}
-		return b.look(q)
+		return false, b.look(q)
 	}
-	out, err := q.Apply(backend.ChangeSet{DryRun: true, Changes: []backend.Change{c}})
-	if err == nil && out[0].Err != nil {
-		err = out[0].Err
+	if err := b.look(q); err != nil {
+		return false, err
 	}
-	if err != nil {
-		return err
+	if now, err := b.Review.Seen(); err != nil || now != seen {
+		b.Error = backend.Errorf(backend.CodeConflict, "%s", site.Text("conflict.changed")).
+			WithHint("%s", site.Text("conflict.look"))
+		return false, err
 	}
-	return b.look(q)
+	// It gives rights, as the creation of a token does.
+	confirmed, err := q.IsConfirmed()
+	if confirmed {
+		_, err := q.Change(c)
+		return err == nil, err
+	}
+	if b.Asks = true; err != nil {
+		b.Error = backend.AsError(err)
+	}
+	return false, nil
 }
 
 // Failed returns the error for the fields of the form.
@@ -307,6 +330,20 @@ type removal struct {
 
 // remove shows what the deletion of a binding takes away, and deletes it.
 func remove(q *site.Request, sent bool) error {
+	var failed error
+	if sent { // at first, because a form that is sent twice has deleted the binding
+		if q.Seen("edition") == nil {
+			return site.Incomplete()
+		}
+		_, failed = q.Change(backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, ID: q.R.PathValue("id"),
+			Edition: q.Seen("edition")})
+		if failed == nil {
+			return q.Redirect(site.Root+"access", "deleted")
+		}
+		if !site.IsUsers(failed) {
+			return failed
+		}
+	}
 	got, err := q.Query(backend.Query{Kind: backend.KindBinding, ID: q.R.PathValue("id")})
 	if err != nil {
 		return err
@@ -316,15 +353,8 @@ func remove(q *site.Request, sent bool) error {
 	}
 	d := removal{Binding: got.Objects[0]}
 	p := site.Page{Title: site.Text("delete.title", d.Binding.Name), Section: "access"}
-	if sent {
-		_, err := q.Change(backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, ID: d.Binding.ID})
-		if err == nil {
-			return q.Redirect(site.Root+"access", "deleted")
-		}
-		if !site.IsUsers(err) {
-			return err
-		}
-		d.Error = backend.AsError(err)
+	if failed != nil {
+		d.Error = site.ChangedMeanwhile(failed, q.Seen("edition"), d.Binding.Edition)
 	}
 	if err := d.look(q); err != nil {
 		return err

@@ -107,6 +107,9 @@ func review(q *site.Request, failed *backend.Error) error {
 	if d.Error == nil && trial != nil && !d.Stale {
 		d.Error = trial.Err
 	}
+	if failed != nil {
+		d.Error = site.ChangedMeanwhile(failed, q.Seen("revision"), d.Draft.Revision)
+	}
 	p := site.Page{Title: d.Draft.Name, Section: "drafts", Place: place, Data: d}
 	if failed != nil {
 		return q.RenderStatus(http.StatusUnprocessableEntity, draftPage, p)
@@ -133,36 +136,35 @@ func try(q *site.Request, at backend.Place, draft backend.Object, changes int) (
 	return &out[0], nil
 }
 
-// act deploys or discards a draft, or changes what is in it.
+// act deploys or discards a draft, or changes what is in it. It does so only with what the person has seen: with a
+// change that was added since, it is another draft. The form names the draft by its id, so that it can be sent twice:
+// after the first time the draft does not exist.
 func act(q *site.Request) error {
 	place, err := q.Place()
 	if err != nil {
 		return err
 	}
-	draft, err := draftOf(q, place)
-	if err != nil {
-		return err
-	}
-	c := backend.Change{Kind: backend.KindDraft, ID: draft.ID}
-	to, done := place.Path("drafts"), ""
+	c := backend.Change{Kind: backend.KindDraft, ID: q.R.PostFormValue("id"), Project: place.Project.Name,
+		Expect: q.Seen("revision")}
+	list, draft := place.Path("drafts"), place.Path("drafts", q.R.PathValue("draft"))
+	to, done := "", ""
 	switch q.R.PostFormValue("do") {
 	case "deploy":
-		// Only what the person has seen: a change that was added since is another review.
-		c.Op, c.Expect = backend.OpDeploy, site.Number(q.R.PostFormValue("revision"))
+		c.Op, to = backend.OpDeploy, list
 		done = "deployed"
 	case "discard":
-		c.Op = backend.OpDelete
+		c.Op, to = backend.OpDelete, list
 		done = "discarded"
 	case "refresh":
-		c.Op, to = backend.OpRefresh, place.Path("drafts", draft.Name)
+		c.Op, to = backend.OpRefresh, draft
 		done = "refreshed"
 	case "drop":
 		c = backend.Change{Op: backend.OpDelete, Kind: backend.KindDraftChange, ID: q.R.PostFormValue("change")}
-		to = place.Path("drafts", draft.Name)
+		to = draft
 		done = "dropped"
 	}
-	if c.Op == "" || c.Op == backend.OpDeploy && c.Expect == nil {
-		return backend.Errorf(backend.CodeInvalid, "the form is not complete").WithHint("go back, and try again")
+	if c.Op == "" || c.ID == "" || c.Kind == backend.KindDraft && c.Expect == nil {
+		return site.Incomplete()
 	}
 	if _, err := q.Change(c); err != nil {
 		if site.IsUsers(err) {

@@ -53,9 +53,8 @@ type form struct {
 	Types, Drafts                   []backend.Object
 	Fields                          []field // of the type; none for one text
 	Error                           *backend.Error
-	Conflict                        *backend.Object // the entry as somebody else has changed it
-	ChangedByOthers                 string          // the names of its attributes that they have changed
-	Opened                          *opened         // what the form began with, if that is not the entry
+	Conflict                        *site.Conflict
+	Opened                          *opened // what the form began with; nil if that is the entry as it is now
 	Uses                            []backend.Object
 	Environment                     string
 	JSON, LinkSecret, LinkField, As string // of a scoped value
@@ -193,26 +192,27 @@ func (f *form) read(q *site.Request) {
 	}
 }
 
-// send makes the change of a form. It sets only what differs from the entry.
+// send makes the change of a form. It sets only what differs from what the form began with, so that a form that is sent
+// twice asks for the same change.
 func (f *form) send(q *site.Request, c *backend.Change) (backend.Outcome, error) {
-	o := f.Entry
-	if f.New || f.Description != o.Description {
+	was := f.began()
+	if f.New || !isSame(f.Description, was.Description) {
 		c.Description = &f.Description
 	}
-	if f.Type != o.Type {
+	if f.Type != was.Type {
 		c.Type = &f.Type
 	}
-	if f.Visibility != "" && f.Visibility != string(o.Visibility) {
+	if f.Visibility != "" && f.Visibility != was.Visibility {
 		v := backend.Visibility(f.Visibility)
 		c.Visibility = &v
 	}
-	if f.Protected != o.Protected {
+	if f.Protected != was.Protected {
 		c.Protected = &f.Protected
 	}
 	if f.Note != "" {
 		c.Note = &f.Note
 	}
-	if f.Expires != dateOf(o.ExpiresAt) {
+	if f.Expires != was.Expires {
 		at := time.Time{}
 		if f.Expires != "" {
 			var err error
@@ -223,7 +223,7 @@ func (f *form) send(q *site.Request, c *backend.Change) (backend.Outcome, error)
 		}
 		c.ExpiresAt = &at
 	}
-	if f.Rotation != rotationOf(o) {
+	if f.Rotation != was.Rotation {
 		days := 0
 		if f.Rotation != "" {
 			var err error
@@ -268,9 +268,9 @@ func changes(c backend.Change) bool {
 	return false
 }
 
-// setLabels sets the labels if the entry has others.
+// setLabels sets the labels if others were typed.
 func (f *form) setLabels(c *backend.Change) error {
-	if f.Labels == labelsText(f.Entry.Labels) {
+	if isSame(f.Labels, f.began().Labels) {
 		return nil
 	}
 	labels, err := labelsOf(f.Labels)
@@ -315,15 +315,15 @@ func (f form) again(q *site.Request, err error, t site.Template, p site.Page) er
 		return err
 	}
 	f.Error = backend.AsError(err)
-	if f.Error.Code == backend.CodeConflict && !f.New {
+	if f.Error.Code == backend.CodeConflict && f.Error.Attribute != site.SentBefore && !f.New {
 		now, err := q.Object(f.Entry.Kind, f.Entry.ID)
 		if err != nil {
 			return err
 		}
-		was := f.wasOpened(q)
-		f.Conflict, f.Edition, f.ChangedByOthers = &now, now.Edition, changedSince(was, now)
-		f.Entry = now
+		was := f.began()
+		f.Entry, f.Edition, f.Opened = now, now.Edition, nil
 		f.keepPresent(was)
+		f.Conflict = f.conflict(was)
 	}
 	p.Data = f
 	return q.RenderStatus(http.StatusUnprocessableEntity, t, p)
@@ -383,14 +383,13 @@ func (f form) save(
 ) error {
 	f.read(q)
 	was := f.wasOpened(q)
+	f.Opened = &was
 	if onlyShows(q) {
-		f.Opened = &was
 		p.Data = f
 		return q.Render(t, p)
 	}
-	f.keepPresent(was)
 	c := backend.Change{Op: backend.OpUpdate, Kind: f.Entry.Kind, ID: f.Entry.ID, Edition: &f.Edition}
-	if f.Name != f.Entry.Name {
+	if !f.KeyIsFixed && f.Name != was.Name {
 		c.Rename = &f.Name
 	}
 	out, err := send(&f, q, &c)

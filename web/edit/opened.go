@@ -36,13 +36,20 @@ func contentOf(o backend.Object) content {
 	return content{As: asJSON, JSON: string(o.JSON)}
 }
 
+// began returns what the form showed when it was opened: nothing, for a new entry.
+func (f form) began() opened {
+	if f.Opened != nil {
+		return *f.Opened
+	}
+	if f.New {
+		return opened{}
+	}
+	return openedFrom(f.Entry)
+}
+
 // Was returns the text of the hidden field of the form.
 func (f form) Was() (string, error) {
-	was := openedFrom(f.Entry)
-	if f.Opened != nil {
-		was = *f.Opened
-	}
-	text, err := json.Marshal(was)
+	text, err := json.Marshal(f.began())
 	return string(text), err
 }
 
@@ -57,6 +64,11 @@ func (f form) wasOpened(q *site.Request) opened {
 	return was
 }
 
+// isSame reports whether a text was left as it was. Browsers send each end of a line as LF here.
+func isSame(typed, was string) bool {
+	return typed == was || typed == strings.ReplaceAll(was, "\r", "\n")
+}
+
 // keepPresent gives the fields that the person did not touch the present attributes of the entry.
 func (f *form) keepPresent(was opened) {
 	now := openedFrom(f.Entry)
@@ -68,7 +80,7 @@ func (f *form) keepPresent(was opened) {
 		{&f.Visibility, was.Visibility, now.Visibility}, {&f.Expires, was.Expires, now.Expires},
 		{&f.Rotation, was.Rotation, now.Rotation}, {&f.Labels, was.Labels, now.Labels},
 	} {
-		if *x.typed == x.was || *x.typed == strings.ReplaceAll(x.was, "\r", "\n") {
+		if isSame(*x.typed, x.was) {
 			*x.typed = x.now
 		}
 	}
@@ -81,23 +93,52 @@ func (f *form) keepPresent(was opened) {
 	}
 }
 
-// changedSince names the attributes in which the entry differs from what the form showed.
-func changedSince(was opened, o backend.Object) string {
-	now := openedFrom(o)
+// conflict says in which attributes the entry differs from what the form showed, and what others have written into
+// fields that the person has changed too.
+func (f form) conflict(was opened) *site.Conflict {
+	now := openedFrom(f.Entry)
+	c := &site.Conflict{Is: site.Text("edit.conflict.now", f.Entry.Name, f.Entry.Version), At: f.Entry.UpdatedAt,
+		Next: site.Text("edit.conflict.next")}
+	if f.Entry.Kind == backend.KindScopedValue {
+		c.Is, c.Next = site.Text("edit.conflict.nowvalue", f.Entry.Name), site.Text("edit.conflict.all")
+	}
 	var names []string
 	for _, x := range []struct {
-		text    string
-		changed bool
+		label           string
+		was, now, typed string
 	}{
-		{"field.key", was.Name != now.Name}, {"field.type", was.Type != now.Type},
-		{"field.description", was.Description != now.Description}, {"field.visibility", was.Visibility != now.Visibility},
-		{"field.expires", was.Expires != now.Expires}, {"field.rotation", was.Rotation != now.Rotation},
-		{"field.labels", was.Labels != now.Labels},
-		{"field.protected", was.Protected != now.Protected}, {"field.value", was.Content != now.Content},
+		{"field.key", was.Name, now.Name, f.Name}, {"field.type", was.Type, now.Type, f.Type},
+		{"field.description", was.Description, now.Description, f.Description},
+		{"field.visibility", was.Visibility, now.Visibility, f.Visibility},
+		{"field.expires", was.Expires, now.Expires, f.Expires}, {"field.rotation", was.Rotation, now.Rotation, f.Rotation},
+		{"field.labels", was.Labels, now.Labels, f.Labels},
+		{"field.protected", yesNo(was.Protected), yesNo(now.Protected), yesNo(f.Protected)},
+		{"field.value", was.Content.String(), now.Content.String(),
+			content{f.As, f.JSON, f.LinkSecret, f.LinkField}.String()},
 	} {
-		if x.changed {
-			names = append(names, site.Text(x.text))
+		if x.was == x.now {
+			continue
+		}
+		names = append(names, site.Text(x.label))
+		if !isSame(x.typed, x.now) {
+			c.Theirs = append(c.Theirs, site.Theirs{Label: site.Text(x.label), Text: x.now})
 		}
 	}
-	return strings.Join(names, ", ")
+	c.Changed = strings.Join(names, ", ")
+	return c
+}
+
+func yesNo(b bool) string {
+	if b {
+		return site.Text("yes")
+	}
+	return site.Text("no")
+}
+
+// String returns what a scoped value holds, for people.
+func (c content) String() string {
+	if c.As != asLink {
+		return c.JSON
+	}
+	return strings.TrimSuffix(c.Secret+" · "+c.Field, " · ")
 }

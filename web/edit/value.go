@@ -55,8 +55,8 @@ func (f *form) prepareValue(q *site.Request, place *site.Place) (err error) {
 
 // sendValue makes the change of a form of a scoped value.
 func (f *form) sendValue(q *site.Request, c *backend.Change) (backend.Outcome, error) {
-	o := f.Entry
-	if !f.New && f.Description != o.Description {
+	was := f.began()
+	if !f.New && !isSame(f.Description, was.Description) {
 		c.Description = &f.Description
 	}
 	if err := f.setLabels(c); err != nil {
@@ -64,11 +64,10 @@ func (f *form) sendValue(q *site.Request, c *backend.Change) (backend.Outcome, e
 	}
 	switch {
 	case f.As == asLink:
-		link := backend.Link{Secret: f.LinkSecret, Field: f.LinkField}
-		if o.Link == nil || *o.Link != link {
-			c.Link = &link
+		if now := (content{asLink, was.Content.JSON, f.LinkSecret, f.LinkField}); now != was.Content {
+			c.Link = &backend.Link{Secret: f.LinkSecret, Field: f.LinkField}
 		}
-	case strings.TrimSpace(f.JSON) != string(o.JSON):
+	case was.Content.As == asLink || strings.TrimSpace(f.JSON) != was.Content.JSON:
 		c.JSON = json.RawMessage(f.JSON)
 		if !json.Valid(c.JSON) {
 			return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "invalid JSON").

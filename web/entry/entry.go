@@ -83,6 +83,10 @@ func draw(q *site.Request, kind backend.Kind, failed *backend.Error) error {
 		return err
 	}
 	place.Environment = o.Environment
+	if failed != nil {
+		failed = site.ChangedMeanwhile(failed, q.Seen("edition"), o.Edition)
+		failed = site.ChangedMeanwhile(failed, q.Seen("expect"), o.Version)
+	}
 	d := details{Entry: o, Error: failed, TypedTag: q.R.PostFormValue("tag"), TypedVersion: q.R.PostFormValue("version")}
 	if err := d.addLastUse(q); err != nil {
 		return err
@@ -230,9 +234,8 @@ func rollback(q *site.Request) error {
 	}
 	version := q.R.PostFormValue("version")
 	change := backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, FromVersion: &version}
-	if change.Expect = site.Number(q.R.PostFormValue("expect")); change.Expect == nil {
-		return draw(q, backend.KindSecret, backend.Errorf(backend.CodeInvalid, "the form is not complete").
-			WithHint("look at the versions, and try again"))
+	if change.Expect = q.Seen("expect"); change.Expect == nil {
+		return draw(q, backend.KindSecret, site.Incomplete())
 	}
 	if _, err := q.Change(change); err != nil {
 		if site.IsUsers(err) {

@@ -24,9 +24,11 @@ func setTag(q *site.Request) error {
 			WithHint("write a name such as stable").At("tags"))
 	case err != nil:
 		return draw(q, backend.KindSecret, backend.Errorf(backend.CodeInvalid, "a version is required").At("tags"))
+	case q.Seen("edition") == nil:
+		return draw(q, backend.KindSecret, site.Incomplete())
 	}
 	_, err = q.Change(backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID,
-		Tags: map[string]int64{tag: version}})
+		Edition: q.Seen("edition"), Tags: map[string]int64{tag: version}})
 	if err != nil {
 		if site.IsUsers(err) {
 			return draw(q, backend.KindSecret, backend.AsError(err))

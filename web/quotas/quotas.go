@@ -35,6 +35,22 @@ type number struct {
 	Error string
 }
 
+// isContested reports whether the person and somebody else have changed a rule to different values.
+func (n number) isContested(now string) bool {
+	return n.Value != n.Was && n.Was != now && n.Value != now
+}
+
+// ruleText returns the value of a rule as the page shows it.
+func ruleText(name, value string) string {
+	if key := "rule." + name + "." + value; site.HasText(key) {
+		return site.Text(key)
+	}
+	if value == "" {
+		return site.Text("rule.empty")
+	}
+	return value
+}
+
 // rules are what the page shows.
 type rules struct {
 	Project backend.Object
@@ -129,6 +145,11 @@ func show(q *site.Request, typed func(string) string, failed *backend.Error) err
 			if q.R.PostForm.Has(site.WasPrefix + name) {
 				n.Was = typed(site.WasPrefix + name)
 			}
+			if n.isContested(now) {
+				n.Error, n.Was = site.Text("rule.conflict", ruleText(name, now)), now
+			} else if n.Value == n.Was {
+				n.Value, n.Was = now, now // somebody else may have changed it, and this person has not
+			}
 		}
 		if failed != nil && failed.Attribute == name {
 			n.Error = failed.Error()
@@ -163,8 +184,15 @@ func change(q *site.Request) error {
 		policy = *place.Project.Policy
 	}
 	typed := func(name string) string { return strings.TrimSpace(q.R.PostFormValue(name)) }
-	isNew := func(name string) bool {
-		return !q.R.PostForm.Has(site.WasPrefix+name) || typed(name) != typed(site.WasPrefix+name)
+	contested := false
+	// isNew reports whether the person has changed a rule, compared with what the form began with.
+	isNew := func(name, now string) bool {
+		n := number{Value: typed(name), Was: now}
+		if q.R.PostForm.Has(site.WasPrefix + name) {
+			n.Was = typed(site.WasPrefix + name)
+		}
+		contested = contested || n.isContested(now)
+		return n.Value != n.Was
 	}
 	if q.R.PostFormValue(site.Restored) != "" {
 		return show(q, typed, nil)
@@ -176,16 +204,16 @@ func change(q *site.Request) error {
 			return show(q, typed, backend.Errorf(backend.CodeInvalid, "the number is not valid").
 				WithHint("write a whole number").At(f.name))
 		}
-		if n != f.now && isNew(f.name) {
+		if isNew(f.name, strconv.Itoa(f.now)) {
 			*f.set = &n
 		}
 	}
-	if pattern := typed("name_pattern"); pattern != policy.NamePattern && isNew("name_pattern") {
+	if pattern := typed("name_pattern"); isNew("name_pattern", policy.NamePattern) {
 		c.NamePattern = &pattern
 	}
 	for _, choice := range choices(policy, &c) {
 		value := typed(choice.Name)
-		if value == "" || value == choice.now || !isNew(choice.Name) { // a form without the field leaves the rule as it is
+		if value == "" || !isNew(choice.Name, choice.now) { // a form without the field leaves the rule as it is
 			continue
 		}
 		if err := choice.set(value); err != nil {
@@ -195,14 +223,30 @@ func change(q *site.Request) error {
 	if c == (backend.PolicyChange{}) {
 		return show(q, typed, backend.Errorf(backend.CodeInvalid, "No changes to save"))
 	}
-	_, err = q.Change(backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, ID: place.Project.ID, Policy: &c})
-	if err != nil {
+	if contested {
+		return show(q, typed, backend.Errorf(backend.CodeConflict, "%s", site.Text("conflict.changed")))
+	}
+	if err := save(q, place.Project, c); err != nil {
 		if site.IsUsers(err) {
 			return show(q, typed, backend.AsError(err))
 		}
 		return err
 	}
 	return q.Redirect(place.Path("quotas"), "saved")
+}
+
+// save changes rules of a project. The edition is the one that the person has seen. If somebody has changed other rules
+// since, it is the one whose rules were compared with what was typed.
+func save(q *site.Request, project backend.Object, c backend.PolicyChange) error {
+	change := backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, ID: project.ID, Policy: &c,
+		Edition: q.Seen("edition")}
+	_, err := q.Change(change)
+	if e := backend.AsError(err); err != nil && e.Code == backend.CodeConflict && e.Attribute != site.SentBefore &&
+		change.Edition != nil && *change.Edition != project.Edition {
+		change.Edition = &project.Edition
+		_, err = q.Change(change)
+	}
+	return err
 }
 
 // duplicatesOf returns the rule as a change has it.

@@ -5,6 +5,7 @@ package remove
 
 import (
 	"embed"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -53,6 +54,14 @@ func (r removal) DraftError() string {
 
 func remove(q *site.Request, kind backend.Kind, sent bool) error {
 	o, err := q.Object(kind, q.R.PathValue("id"))
+	if errors.Is(err, backend.ErrNotFound) && sent {
+		// A form that is sent twice: the first time may have deleted it.
+		_, again := q.Apply(deletion(q, backend.Object{Kind: kind, ID: q.R.PathValue("id")}))
+		if again == nil {
+			at := site.ProjectPath(q.R.PathValue("project"), "e", q.R.PostFormValue("environment"))
+			return q.Redirect(at, "deleted")
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -74,7 +83,7 @@ func remove(q *site.Request, kind backend.Kind, sent bool) error {
 	p := site.Page{Title: site.Text("delete.title", o.Name), Section: "entries", Place: place}
 	status := http.StatusOK
 	if sent {
-		d.Typed, d.Draft = q.R.PostFormValue("key"), strings.TrimSpace(q.R.PostFormValue("draft"))
+		d.Typed, d.Draft = q.R.PostFormValue("key"), draftOf(q)
 		err := d.send(q)
 		switch {
 		case err == nil && d.Wrong:
@@ -85,7 +94,7 @@ func remove(q *site.Request, kind backend.Kind, sent bool) error {
 		case !site.IsUsers(err):
 			return err
 		default:
-			d.Error = backend.AsError(err)
+			d.Error = site.ChangedMeanwhile(err, q.Seen("edition"), o.Edition)
 			if d.Force = d.Error.Code == backend.CodeInUse; d.Force {
 				d.Error.Hint = site.Text("delete.force.hint") // instead of a command: the page has a box for it
 			}
@@ -102,10 +111,20 @@ func (d *removal) send(q *site.Request) error {
 		d.Wrong = true
 		return nil
 	}
-	_, err := q.Apply(backend.ChangeSet{Draft: d.Draft, Changes: []backend.Change{{Op: backend.OpDelete,
-		Kind: d.Entry.Kind, ID: d.Entry.ID, Force: q.R.PostFormValue("force") != ""}}})
+	if q.Seen("edition") == nil {
+		return site.Incomplete()
+	}
+	_, err := q.Apply(deletion(q, d.Entry))
 	return err
 }
+
+// deletion returns the change that the form asks for. It deletes only what the person has seen.
+func deletion(q *site.Request, o backend.Object) backend.ChangeSet {
+	return backend.ChangeSet{Draft: draftOf(q), Changes: []backend.Change{{Op: backend.OpDelete, Kind: o.Kind, ID: o.ID,
+		Edition: q.Seen("edition"), Force: q.R.PostFormValue("force") != ""}}}
+}
+
+func draftOf(q *site.Request) string { return strings.TrimSpace(q.R.PostFormValue("draft")) }
 
 // restorable is what can be restored.
 type restorable struct {

@@ -41,7 +41,7 @@ func keptFields(page string) []string {
 		for _, name := range slices.Clone(rules) {
 			rules = append(rules, WasPrefix+name)
 		}
-		return rules
+		return append(rules, "edition")
 	case inProject && (slices.Contains([]string{"new", "new-value", "edit", "new-type"}, last) ||
 		strings.Contains(page, "/types/")):
 		return []string{"name", "key", "description", "display_name", "schema", "scope", "type", "visibility", "expires",

@@ -63,10 +63,13 @@ func (q *Request) Apply(set backend.ChangeSet) ([]backend.Outcome, error) {
 	out, err := q.Service.Apply(q.Context(), set)
 	if e := backend.AsError(err); err != nil && e.Attribute == "idempotency_key" {
 		return out, backend.Errorf(backend.CodeConflict, "this form was sent before, with something else in it").
-			WithHint("reload the page, and look whether the change was made")
+			WithHint("reload the page, and look whether the change was made").At(SentBefore)
 	}
 	return out, err
 }
+
+// SentBefore is the attribute of the error about a form that was sent before with something else in it.
+const SentBefore = "form"
 
 // maxFormID is the length of the longest id of a form, in bytes. NewForm makes shorter ones.
 const maxFormID = 100

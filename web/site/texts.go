@@ -67,6 +67,10 @@ var texts = map[string]string{
 	"hint.authorities": "remove it, because only conditions apply to certificates",
 	"hint.token":       "ask an admin for a new token; admins create one on the page Tokens",
 
+	"conflict.changed": "Somebody else has made a change since you opened this page. Nothing was done.",
+	"conflict.look":    "the page shows the present state; look at it, and decide again",
+	"conflict.theirs":  "They wrote:",
+
 	"error.title": "This did not work", "error.home": "Go to the secrets",
 
 	"time.now": "just now", "time.in": "in %s", "time.ago": "%s ago",
@@ -161,9 +165,11 @@ var texts = map[string]string{
 	"edit.key.hint":  "Letters, digits, _ and -. References use this name.",
 	"edit.fixed":     "The policy of the project does not allow renames.",
 	"edit.create":    "Create", "edit.save": "Save changes", "edit.valid": "The value fits the type.",
-	"edit.conflict":         "Somebody else has changed this entry while you were editing it. Nothing was saved.",
-	"edit.conflict.now":     "It is now called %s, at version %s, changed",
-	"edit.conflict.changed": "Changed by others: %s.",
+	"edit.conflict":          "Somebody else has changed this entry while you were editing it. Nothing was saved.",
+	"edit.conflict.now":      "It is now called %s, at version %s, changed",
+	"edit.conflict.nowvalue": "It is now called %s, changed",
+	"edit.conflict.changed":  "Changed by others: %s.",
+	"edit.conflict.all":      "What you changed is still here. All else is as it is now. Save again to make your change.",
 	"edit.conflict.next": "What you changed is still here, except the value. All else is as it is now. " +
 		"Save again to make your change.",
 	"edit.restart": "What uses this entry may need a restart to get the new value:",
@@ -235,6 +241,9 @@ var texts = map[string]string{
 	"quotas.rules": "Rules", "rule.max_secrets": "Quota of secrets", "rule.max_value_bytes": "Largest value, in bytes",
 	"rule.max_name_length": "Longest name", "rule.recovery_days": "Days to undo a deletion",
 	"rule.max_versions": "Versions to keep (0: all)", "rule.version_days": "Days to keep (0: all)",
+	"rule.conflict": "Somebody else has changed this to: %s. Nothing was saved. " +
+		"Save again to make your change.",
+	"rule.empty":                         "empty",
 	"rule.name_pattern":                  "Pattern that names must match (RE2); empty for none",
 	"rule.duplicates":                    "If another secret has the same value",
 	"rule.default_visibility":            "Default visibility of new secrets",

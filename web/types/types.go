@@ -8,6 +8,7 @@ import (
 	"embed"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
@@ -51,7 +52,38 @@ type form struct {
 	Type                                    backend.Object
 	Key, DisplayName, Description, SchemaIs string
 	Example                                 string
+	Edition                                 int64  // that the person has seen
+	Began                                   opened // what the form showed when it was opened
+	Conflict                                *site.Conflict
 	Error                                   *backend.Error
+}
+
+// opened is what a form showed when it was opened. The form sends it back.
+type opened struct{ DisplayName, Description, Schema string }
+
+func openedFrom(t backend.Object) opened {
+	return opened{t.DisplayName, t.Description, indented(t.Schema)}
+}
+
+// formOf returns the form of a type as it is now.
+func formOf(t backend.Object) form {
+	o := openedFrom(t)
+	return form{Type: t, Key: t.Name, DisplayName: o.DisplayName, Description: o.Description, SchemaIs: o.Schema,
+		Edition: t.Edition, Began: o}
+}
+
+// Was returns the text of the hidden field of the form.
+func (f form) Was() (string, error) {
+	text, err := json.Marshal(f.Began)
+	return string(text), err
+}
+
+// Other returns the error if it is about no field, and no conflict.
+func (f form) Other() *backend.Error {
+	if f.Conflict != nil {
+		return nil
+	}
+	return f.Failed().Other()
 }
 
 // Failed returns the error for the fields of the form.
@@ -71,10 +103,18 @@ const example = `{
 }`
 
 func (f *form) read(q *site.Request) {
-	f.DisplayName, f.Description = q.R.PostFormValue("display_name"), q.R.PostFormValue("description")
-	f.SchemaIs, f.Example = q.R.PostFormValue("schema"), q.R.PostFormValue("example")
+	v := func(name string) string { return strings.ReplaceAll(q.R.PostFormValue(name), "\r\n", "\n") }
+	f.DisplayName, f.Description, f.SchemaIs, f.Example = v("display_name"), v("description"), v("schema"), v("example")
 	if f.New {
-		f.Key = q.R.PostFormValue("key")
+		f.Key = v("key")
+		return
+	}
+	var was opened
+	if json.Unmarshal([]byte(v("was")), &was) == nil {
+		f.Began = was
+	}
+	if n := q.Seen("edition"); n != nil {
+		f.Edition = *n
 	}
 }
 
@@ -82,19 +122,19 @@ func (f *form) read(q *site.Request) {
 func (f *form) change(project string) (backend.Change, error) {
 	c := backend.Change{Op: backend.OpCreate, Kind: backend.KindSecretType, Project: project, Name: f.Key}
 	if !f.New {
-		c = backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecretType, ID: f.Type.ID}
+		c = backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecretType, ID: f.Type.ID, Edition: &f.Edition}
 	}
 	if !json.Valid([]byte(f.SchemaIs)) {
 		return c, backend.Errorf(backend.CodeInvalid, "invalid JSON").
 			WithHint("the schema is a JSON Schema of the draft 2020-12").At("schema")
 	}
-	if f.DisplayName != f.Type.DisplayName {
+	if f.DisplayName != f.Began.DisplayName {
 		c.DisplayName = &f.DisplayName
 	}
-	if f.Description != f.Type.Description {
+	if f.Description != f.Began.Description {
 		c.Description = &f.Description
 	}
-	if f.New || !backend.EqualJSON(f.Type.Schema, json.RawMessage(f.SchemaIs)) {
+	if f.New || !backend.EqualJSON(json.RawMessage(f.Began.Schema), json.RawMessage(f.SchemaIs)) {
 		c.Schema = json.RawMessage(f.SchemaIs)
 	}
 	if !f.New && c.DisplayName == nil && c.Description == nil && c.Schema == nil {
@@ -113,13 +153,16 @@ func show(q *site.Request, sent bool) error {
 	if err != nil {
 		return err
 	}
+	if len(got.Objects) == 0 && sent {
+		return edit(q, form{New: true, Key: q.R.PathValue("key"), Error: backend.Errorf(backend.CodeNotFound,
+			"somebody else has deleted or renamed the secret type, and nothing was saved").
+			WithHint("what you typed is here: create it again, or go back to the list")}, true)
+	}
 	if len(got.Objects) == 0 {
 		return backend.Errorf(backend.CodeNotFound, "secret type %s does not exist", backend.Quote(q.R.PathValue("key"))).
 			WithHint("go back to the list")
 	}
-	t := got.Objects[0]
-	return edit(q, form{Type: t, Key: t.Name, DisplayName: t.DisplayName, Description: t.Description,
-		SchemaIs: indented(t.Schema)}, sent)
+	return edit(q, formOf(got.Objects[0]), sent)
 }
 
 func indented(text []byte) string {
@@ -139,7 +182,10 @@ func edit(q *site.Request, f form, sent bool) error {
 	if sent {
 		f.read(q)
 	}
-	if sent && q.R.PostFormValue(site.Restored) == "" {
+	switch {
+	case f.Error != nil:
+		status = http.StatusConflict
+	case sent && q.R.PostFormValue(site.Restored) == "":
 		c, err := f.change(place.Project.Name)
 		if err == nil {
 			_, err = q.Change(c)
@@ -151,9 +197,50 @@ func edit(q *site.Request, f form, sent bool) error {
 			return err
 		}
 		f.Error, status = backend.AsError(err), http.StatusUnprocessableEntity
+		if err := f.look(q); err != nil {
+			return err
+		}
 	}
 	return q.RenderStatus(status, typePage, site.Page{Title: site.Text("types.title"), Section: "types", Place: place,
 		Data: f})
+}
+
+// look finds out whether somebody else has changed the type since the form was opened. Then the fields that the person
+// did not touch get what they are now.
+func (f *form) look(q *site.Request) error {
+	if f.New || f.Error.Code != backend.CodeConflict || f.Error.Attribute == site.SentBefore {
+		return nil
+	}
+	now, err := q.Object(backend.KindSecretType, f.Type.ID)
+	if err != nil || now.Edition == f.Edition {
+		return err
+	}
+	shown := openedFrom(now)
+	f.Conflict = &site.Conflict{Is: site.Text("edit.conflict.nowvalue", now.Name), At: now.UpdatedAt,
+		Next: site.Text("edit.conflict.all")}
+	var names []string
+	for _, x := range []struct {
+		label    string
+		typed    *string
+		was, now string
+	}{{"types.display", &f.DisplayName, f.Began.DisplayName, shown.DisplayName},
+		{"field.description", &f.Description, f.Began.Description, shown.Description},
+		{"types.schema", &f.SchemaIs, f.Began.Schema, shown.Schema}} {
+		if x.was == x.now {
+			continue
+		}
+		names = append(names, site.Text(x.label))
+		switch *x.typed {
+		case x.was:
+			*x.typed = x.now
+		case x.now:
+		default:
+			f.Conflict.Theirs = append(f.Conflict.Theirs, site.Theirs{Label: site.Text(x.label), Text: x.now})
+		}
+	}
+	f.Conflict.Changed = strings.Join(names, ", ")
+	f.Type, f.Edition, f.Began = now, now.Edition, shown
+	return nil
 }
 
 // check tries a schema without saving it, together with an example value, while they are typed.
