@@ -70,7 +70,8 @@ func (a *app) push(ctx context.Context, s backend.Service, p *projectFolder, f p
 		staged.completeItems(p.items)
 	}
 	changes, of := projectfiles.Changes(p.items, p.tree, p.backend, f.prune)
-	staged.completeChanges(changes)
+	all := len(changes)
+	changes, of = staged.completeChanges(changes, of)
 	if n := len(changes); n > backend.MaxChanges {
 		return backend.Errorf(backend.CodeTooLarge, "the push has %d changes; the limit is %d", n, backend.MaxChanges).
 			WithHint("move some of the files away, push, and move them back")
@@ -100,7 +101,7 @@ func (a *app) push(ctx context.Context, s backend.Service, p *projectFolder, f p
 			return err
 		}
 	}
-	a.printPush(p, outcomes, f)
+	a.printPush(p, outcomes, f, all-len(changes))
 	return leftError(p.items)
 }
 
@@ -149,13 +150,16 @@ func (p *projectFolder) writeLock(ctx context.Context, s backend.Service, outcom
 	return nil
 }
 
-func (a *app) printPush(p *projectFolder, outcomes []backend.Outcome, f pushFlags) {
+// printPush says what was pushed. The draft had some of the changes before.
+func (a *app) printPush(p *projectFolder, outcomes []backend.Outcome, f pushFlags, had int) {
 	if a.json {
 		a.printJSON(map[string]any{"project": p.tree.Project, "dry_run": f.dryRun, "outcomes": outcomes,
 			"entries": a.itemsJSON(p.items)})
 		return
 	}
 	switch {
+	case len(outcomes) == 0 && had > 0:
+		a.println("No changes to push: draft " + backend.Quote(f.draft) + " has them already.")
 	case len(outcomes) == 0:
 		a.println("No changes to push.")
 	case f.dryRun:
@@ -194,11 +198,12 @@ func leftError(items []projectfiles.Item) error {
 type stagedObjects struct {
 	created map[projectfiles.Key]bool // that the draft creates
 	changed map[string]bool           // ids of others
+	removed map[string]bool           // ids of those that it deletes
 }
 
 // stagedIn returns the objects of a draft: nothing if the draft or the project does not exist yet.
 func stagedIn(ctx context.Context, s backend.Service, project, draft string) (stagedObjects, error) {
-	out := stagedObjects{map[projectfiles.Key]bool{}, map[string]bool{}}
+	out := stagedObjects{map[projectfiles.Key]bool{}, map[string]bool{}, map[string]bool{}}
 	changes, err := backend.ListAll(ctx, s, backend.Query{Kind: backend.KindDraftChange, Project: project, Draft: draft})
 	if err != nil && !errors.Is(err, backend.ErrNotFound) {
 		return out, err
@@ -206,6 +211,7 @@ func stagedIn(ctx context.Context, s backend.Service, project, draft string) (st
 	for _, o := range changes {
 		if o.Staged.Action != backend.ActionCreate {
 			out.changed[o.Staged.Object] = true
+			out.removed[o.Staged.Object] = o.Staged.Action == backend.ActionDelete
 			continue
 		}
 		o.Kind = o.Staged.Kind
@@ -223,16 +229,21 @@ func (s stagedObjects) completeItems(items []projectfiles.Item) {
 	}
 }
 
-// completeChanges makes a change out of the creation of an object that the draft creates already. A further change of
-// another object has no edition, because the draft keeps the one of the first change.
-func (s stagedObjects) completeChanges(changes []backend.Change) {
+// completeChanges makes a change out of the creation of an object that the draft creates already, and leaves out the
+// deletion of an object that it deletes already. A further change of another object has no edition, because the draft
+// keeps the one of the first change.
+func (s stagedObjects) completeChanges(changes []backend.Change, of []int) (left []backend.Change, leftOf []int) {
 	for n, c := range changes {
 		key := projectfiles.Key{Kind: c.Kind, Environment: c.Environment, Scope: c.Scope, Name: c.Name}
 		switch {
+		case c.Op == backend.OpDelete && s.removed[c.ID]:
+			continue
 		case c.Op == backend.OpCreate && s.created[key]:
-			changes[n].Op = backend.OpSet
+			c.Op = backend.OpSet
 		case s.changed[c.ID]:
-			changes[n].Edition = nil
+			c.Edition = nil
 		}
+		left, leftOf = append(left, c), append(leftOf, of[n])
 	}
+	return left, leftOf
 }
