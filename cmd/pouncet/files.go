@@ -85,7 +85,9 @@ func (r *sourceReader) readPath(path string) error {
 	}
 	info, err := stat(path)
 	if err != nil {
-		return backend.Errorf(backend.CodeInvalid, "reading a file to render: %w", err)
+		_, problems, err := r.rules(false).Walk(r.c.Context(), path)
+		r.problems = append(r.problems, problems...)
+		return err
 	}
 	if r.to.inPlace && !info.IsDir() && !info.Mode().IsRegular() {
 		return usage(r.c, "%s is not a regular file; --in-place cannot replace it", path)

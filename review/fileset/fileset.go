@@ -10,7 +10,8 @@
 //   - Below a folder, the folder for results is not searched.
 //   - A file or folder that a pattern of Exclude matches is not selected, even if a path names it.
 //
-// A file or folder below a path that cannot be read is a problem. The other files are selected all the same.
+// A file or folder that cannot be read is a problem, and so is a named pipe or device. The other files are selected all
+// the same.
 package fileset
 
 import (
@@ -75,11 +76,18 @@ func Unreadable(name string, err error) scan.Problem {
 	if errors.As(err, &p) {
 		err = p.Err // the problem has the path anyway
 	}
-	return scan.Problem{
-		Pos: scan.Position{File: filepath.ToSlash(name), Line: 1, Column: 1},
-		Err: backend.Errorf(backend.CodeInvalid, "the file or folder cannot be read: %w", err).
-			WithHint("change its permissions, or exclude it with --exclude"),
-	}
+	return problem(name, backend.Errorf(backend.CodeInvalid, "the file or folder cannot be read: %w", err).
+		WithHint("change its permissions, or exclude it with --exclude"))
+}
+
+// irregular returns the problem of a pipe or a device. It is not read, because that can wait or never end.
+func irregular(name string) scan.Problem {
+	return problem(name, backend.Errorf(backend.CodeInvalid, "the path is a pipe or a device, and not a regular file").
+		WithHint("to read a pipe, connect it to standard input, and write - for its name"))
+}
+
+func problem(name string, err *backend.Error) scan.Problem {
+	return scan.Problem{Pos: scan.Position{File: filepath.ToSlash(name), Line: 1, Column: 1}, Err: err}
 }
 
 // List returns the files that paths select, sorted, and what cannot be read. A path that does not exist is an error.
@@ -101,13 +109,15 @@ func (r Rules) List(ctx context.Context, paths []string) ([]string, scan.Problem
 func (r Rules) Walk(ctx context.Context, root string) (files []string, problems scan.Problems, err error) {
 	info, err := os.Stat(root) // follows a link that the user named
 	switch {
-	case err != nil:
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil, backend.Errorf(backend.CodeInvalid, "reading %s: %w", backend.Quote(root), err)
 	case r.excludesNamed(root):
-		r.reportEmpty(Empty{Path: root, File: !info.IsDir(), Excluded: filepath.Clean(root)})
+		r.reportEmpty(Empty{Path: root, File: err != nil || !info.IsDir(), Excluded: filepath.Clean(root)})
 		return nil, nil, nil
+	case err != nil:
+		return nil, scan.Problems{Unreadable(filepath.Clean(root), err)}, nil
 	case !info.IsDir() && !info.Mode().IsRegular():
-		return nil, nil, backend.Errorf(backend.CodeInvalid, "reading %s: it is not a regular file", backend.Quote(root))
+		return nil, scan.Problems{irregular(filepath.Clean(root))}, nil
 	case !info.IsDir():
 		return []string{filepath.Clean(root)}, nil, nil
 	}

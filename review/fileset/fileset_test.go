@@ -155,6 +155,21 @@ func TestLinks(t *testing.T) {
 	wantFiles(t, Rules{}, []string{"named"}, "named/b.yaml")
 }
 
+// TestNamedPathsHideNothing checks that a path which cannot be read is a problem, beside the files that can be read.
+func TestNamedPathsHideNothing(t *testing.T) {
+	tree(t, "a.yaml", "z.yaml")
+	if err := os.Symlink("loop.yaml", "loop.yaml"); err != nil {
+		t.Skip("SKIPPED: needs symbolic links: ", err)
+	}
+	for _, name := range []string{"loop.yaml", os.DevNull} {
+		files, problems, err := (Rules{}).List(t.Context(), []string{"a.yaml", name, "z.yaml"})
+		if err != nil || len(files) != 2 || len(problems) != 1 || problems[0].Pos.File != filepath.ToSlash(name) {
+			t.Errorf("%s: %v, %v, %v", name, files, problems, err)
+		}
+		wantFiles(t, Rules{Exclude: []string{filepath.Base(name)}}, []string{"a.yaml", name}, "a.yaml")
+	}
+}
+
 func TestAnUnreadableFolderHidesNothing(t *testing.T) {
 	if os.Getuid() == 0 {
 		t.Skip("SKIPPED: a superuser can read every folder")
