@@ -35,6 +35,9 @@ const (
 	programLimit         = "54000"
 	lockNotAvailable     = "55P03"
 	queryCanceled        = "57014"
+	protocolViolation    = "08P01"
+	noSuchStatement      = "26000"
+	statementExists      = "42P05"
 )
 
 // sqlState returns the SQLSTATE of an error, or "".
@@ -102,6 +105,10 @@ func (s *Store) classifyConnect(state string) *backend.Error {
 		return backend.Errorf(backend.CodeUnavailable, "the PostgreSQL role in the URL may not connect to database %s, or "+
 			"may not set a parameter in the URL", s.name).
 			WithHint("run GRANT CONNECT ON DATABASE for the role, or leave the parameter out")
+	case protocolViolation: // of a pooler, which has no other state
+		return backend.Errorf(backend.CodeUnavailable, "the connection pooler of database %s refuses the connection", s.name).
+			WithHint("leave out parameters in the URL that the pooler does not accept, and check that the pooler has the " +
+				"database, the role and free connections; see its log")
 	case notInState:
 		return backend.Errorf(backend.CodeUnavailable, "database %s does not allow connections", s.name).
 			WithHint("allow them (ALTER DATABASE, ALLOW_CONNECTIONS true), or correct the URL")
@@ -123,6 +130,8 @@ func (s *Store) classifyState(state string) *backend.Error {
 			return backend.Errorf(backend.CodeUnavailable, "database %s holds no data of Pouncet", s.name).WithHint(hintReplica)
 		}
 		return s.changedError("a table or a column is missing")
+	case noSuchStatement, statementExists: // the replica is not asked at the start
+		return s.poolerError()
 	case noDatabase:
 		return backend.Errorf(backend.CodeUnavailable, "database %s does not exist", s.name).
 			WithHint("create it: CREATE DATABASE; or correct the URL")

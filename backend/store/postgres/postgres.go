@@ -20,7 +20,7 @@
 // # Limits
 //
 // A transaction that has ended for PostgreSQL but whose connection broke before the answer is reported as failed, with
-// an error that says so. PgBouncer works in its session mode only, because of the settings of the connections.
+// an error that says so. PgBouncer works in its session mode only: see pooler.go.
 package postgres
 
 import (
@@ -110,7 +110,11 @@ func connect(ctx context.Context, address string, known schema) (*Store, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkServer(ctx); err != nil {
+	err = s.checkSessions(ctx, s.changes.Config().ConnConfig)
+	if err == nil {
+		err = s.checkServer(ctx)
+	}
+	if err != nil {
 		_ = s.Close() // nothing was written
 		return nil, err
 	}
@@ -133,9 +137,8 @@ func newStore(ctx context.Context, address string, known schema) (*Store, error)
 		config.MaxConns = int32(min(max(4*runtime.GOMAXPROCS(0), 8), 32))
 	}
 	changes.MaxConns, changes.MinConns = 3, 0 // a change, a batch of records, and a check
-	// These connections run the same statements again and again, with arrays of different lengths, for which PostgreSQL
-	// would otherwise make another plan each time.
-	changes.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	setSession(config, sessionSettings())
+	setSession(changes, sessionSettings()+changeSettings)
 	if s.views, err = pgxpool.NewWithConfig(ctx, config); err == nil {
 		s.changes, err = pgxpool.NewWithConfig(ctx, changes)
 	}
@@ -179,16 +182,6 @@ func parse(address string) (*pgxpool.Config, error) {
 	}
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "pouncet"
-	}
-	// pg_temp is last, because a temporary table is otherwise used before all others.
-	c.RuntimeParams["search_path"] = "pouncet, pg_temp"
-	c.RuntimeParams["lock_timeout"] = milliseconds(lockTimeout)
-	c.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(idleTimeout)
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		// A commit must be on the disk. A stricter setting of the operator stays.
-		_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false)
-			WHERE current_setting('synchronous_commit') = 'off'`)
-		return err
 	}
 	return config, nil
 }
