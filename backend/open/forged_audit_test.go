@@ -135,6 +135,52 @@ func TestTheLogOfTheDeploymentCannotBeRemoved(t *testing.T) {
 	}
 }
 
+// A log is not removed together with the state that says that it has begun.
+func TestALogAndItsStateCannotBeRemoved(t *testing.T) {
+	f := newForgery(t)
+	f.work(t, 3)
+	original, reads := f.read(t), f.readFile(t, readsName)
+	for file, prefix := range map[string]string{databaseName: "change", readsName: "read"} {
+		t.Run(prefix, func(t *testing.T) {
+			f.replace(t, databaseName, original)
+			f.replace(t, readsName, reads)
+			if got := verifyAudit(t, f.folder); got != "" {
+				t.Fatalf("before any change: %s", got)
+			}
+			removed := strings.NewReplacer("TABLE", prefix+"_record", "LOG", prefix+"_log", "TILE", prefix+"_tile").Replace(
+				`DELETE FROM TABLE WHERE ` + ofProject + `; DELETE FROM TILE WHERE ` + ofProject + `;
+				DELETE FROM LOG WHERE ` + ofProject)
+			if !f.forgeIn(t, file, removed) ||
+				!f.forge(t, `DELETE FROM sealed_state WHERE name LIKE 'log/`+prefix+`s/_%'`) {
+				t.Fatal("the forger changed nothing")
+			}
+			want := "the projects: it does not say which logs have begun: a state was removed or put back outside Pouncet"
+			if got := verifyAudit(t, f.folder); got != want {
+				t.Errorf("the check finds %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// verifyAudit verifies the audit log without the other rows, and returns the findings.
+func verifyAudit(t *testing.T, folder string) string {
+	t.Helper()
+	parts, err := open.Embedded(t.Context(), open.Config{Path: folder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parts.Close()
+	_, found, err := parts.VerifyAudit(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, f := range found {
+		lines = append(lines, f.Name+": "+f.Problem)
+	}
+	return strings.Join(lines, "\n")
+}
+
 func (f *forgery) readFile(t *testing.T, name string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(f.folder, name))

@@ -19,8 +19,9 @@ import (
 )
 
 // The audit records of reads are in a separate file beside the database. A backend of an earlier version has none,
-// and neither has one whose file was removed. Both get a new one, and the log of changes says so: the numbers of its
-// records begin at 1 again.
+// and neither has one whose file was removed. Both get a new one, and the log of changes says so. The states of the
+// logs that were in a removed file are left: the check of the audit log reports them, and no record is added to these
+// logs before an owner accepts that.
 
 func createReads(ctx context.Context, folder, deployment string) error {
 	return sqlite.CreateReadLog(ctx, filepath.Join(folder, readsFile), deployment)
@@ -54,9 +55,6 @@ func openReadsFile(ctx context.Context, folder string, database *signed.Store) (
 	if err := audit.ReadsCreated(ctx, database, nil); err != nil {
 		return nil, err
 	}
-	if err := database.ForgetAllLogs(ctx, store.ReadLog); err != nil {
-		return nil, err
-	}
 	err = createReads(ctx, folder, database.Deployment())
 	if err != nil && !errors.Is(err, backend.ErrExists) { // another process was faster
 		return nil, err
@@ -65,7 +63,8 @@ func openReadsFile(ctx context.Context, folder string, database *signed.Store) (
 	if errors.Is(err, backend.ErrNotFound) {
 		return nil, backend.Errorf(backend.CodeInvalid,
 			"database %s was removed, and its files %[1]s-wal or %[1]s-shm were not", path).
-			WithHint("remove them too while no process uses the backend; the next command makes a new file")
+			WithHint("remove them too while no process uses the backend; the next command makes a new file, which you accept: " +
+				"pouncet doctor --storage --accept")
 	}
 	return reads, err
 }

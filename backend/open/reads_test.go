@@ -155,7 +155,7 @@ func TestProjectsHaveTheirOwnLogs(t *testing.T) {
 	}
 }
 
-// A backend of an earlier version, or one whose file was removed, gets a new file. The log of changes says so.
+// A backend of an earlier version gets a file. The log of changes says so.
 func TestMissingReadsAreCreatedAndRecorded(t *testing.T) {
 	folder := unsigned(t, 1)
 	if _, err := os.Stat(filepath.Join(folder, "pouncet-reads.db")); !errors.Is(err, os.ErrNotExist) {
@@ -174,14 +174,43 @@ func TestMissingReadsAreCreatedAndRecorded(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file has the mode %v, %v", info.Mode(), err)
 	}
-	f := &forgery{folder: folder}
+}
+
+// A backend whose file was removed gets a new one, but nobody removes the records of reads with their file without
+// notice: their logs get no more records until an owner accepts it.
+func TestTheFileOfTheReadsIsNotRemovedWithoutNotice(t *testing.T) {
+	f := newForgery(t)
 	f.work(t, 1)
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		_ = os.Remove(filepath.Join(folder, "pouncet-reads.db"+suffix))
+		_ = os.Remove(filepath.Join(f.folder, readsName+suffix))
 	}
-	f.work(t, 1) // the logs of reads begin again
-	if got := changesOf(t, folder); strings.Count(got, `pouncet create/ ok {"file":"reads"}`) != 2 {
-		t.Errorf("after the file was removed, the records of changes are\n%s", got)
+	parts := embeddedIn(t, f.folder)
+	text := "another"
+	admin := backend.WithPrincipal(t.Context(), backend.Principal{Name: "test", Role: backend.RoleAdmin})
+	read := func() error { // a dry run has a record of a read
+		change := backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject,
+			Name: "dev", Description: &text}
+		_, err := parts.Audited(nil).Apply(admin, backend.ChangeSet{DryRun: true, Changes: []backend.Change{change}})
+		return err
+	}
+	if err := read(); !errors.Is(err, backend.ErrCorrupt) {
+		t.Errorf("a read after the file was removed: %v", err)
+	}
+	_, found, err := parts.VerifyLogs(t.Context(), nil)
+	if err != nil || len(found) != 1 || found[0].Problem != "all its records were removed outside Pouncet" {
+		t.Errorf("the check finds %v, %v", found, err)
+	}
+	if got := changesOf(t, f.folder); strings.Count(got, `pouncet create/ ok {"file":"reads"}`) != 1 {
+		t.Errorf("the records of changes are\n%s", got)
+	}
+	if _, err := parts.Accept(t.Context(), found); err != nil {
+		t.Fatal(err)
+	}
+	if err := read(); err != nil {
+		t.Errorf("after it was accepted: %v", err)
+	}
+	if _, found, err := parts.VerifyLogs(t.Context(), nil); err != nil || len(found) > 0 {
+		t.Errorf("after it was accepted, the check finds %v, %v", found, err)
 	}
 }
 

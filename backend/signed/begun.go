@@ -198,6 +198,16 @@ func (b *begunLogs) all(ctx context.Context) (map[merkle.LogID]bool, error) {
 	return out, err
 }
 
+// VerifyBegun compares the states of the logs, as all states, with their sum. Without it, somebody could remove a log
+// together with its state, and VerifyLogs would not know that the log has begun.
+func (s *Store) VerifyBegun(ctx context.Context) ([]Finding, error) {
+	err := s.View(ctx, func(inner store.Tx) error { return inner.(*tx).checkStates(ctx) })
+	if errors.Is(err, backend.ErrCorrupt) {
+		return []Finding{{Kind: "state", Name: stateLabel(projectsState), Problem: statesDiffer}}, nil
+	}
+	return nil, err
+}
+
 // markLog writes the state of a log, unless it exists.
 func (t *tx) markLog(ctx context.Context, name string) error {
 	begun := &t.store.begun
@@ -266,21 +276,6 @@ func (s *Store) ForgetLogs(ctx context.Context, kind store.LogKind, logs []strin
 		}
 		return nil
 	})
-}
-
-// ForgetAllLogs lets all logs of a kind begin again, because their file is made again.
-func (s *Store) ForgetAllLogs(ctx context.Context, kind store.LogKind) error {
-	begun, err := s.begun.all(ctx)
-	var names []string
-	for id := range begun {
-		if id.Records == kind {
-			names = append(names, logState(kind, id.Log))
-		}
-	}
-	if err != nil || len(names) == 0 {
-		return err
-	}
-	return s.forgetLogs(ctx, names)
 }
 
 func (s *Store) forgetLogs(ctx context.Context, names []string) error {

@@ -129,7 +129,7 @@ func (a *app) verifyAudit(ctx context.Context, parts *open.Parts, since string) 
 		}
 	}
 	stop := a.working("verifying the audit log")
-	summary, found, err := parts.VerifyLogs(ctx, known.Heads)
+	summary, found, err := parts.VerifyAudit(ctx, known.Heads)
 	stop()
 	if err != nil {
 		return err
