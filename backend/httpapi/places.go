@@ -4,6 +4,10 @@ package httpapi
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,14 +15,16 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Places are the folders of a server. An error that leaves the server names a file in them without its folder, because
-// callers need not know where a server keeps its data. A nil Places hides nothing.
+// Places are the folders of a server and the hosts that it connects to. An error that leaves the server names a file
+// without its folder, and a database or a KMS without its host, because callers need not know where a server keeps its
+// data. A nil Places hides nothing.
 type Places struct {
 	folders []string
+	names   map[string]string // of databases, with their hosts, and without
 	report  func(error)
 }
 
-// NewPlaces returns the places of some folders. report gets each error as it was, if a folder in it was hidden.
+// NewPlaces returns the places of some folders. report gets each error as it was, if something in it was hidden.
 func NewPlaces(report func(error), folders ...string) *Places {
 	p := &Places{report: report}
 	for _, f := range folders {
@@ -30,7 +36,15 @@ func NewPlaces(report func(error), folders ...string) *Places {
 	return p
 }
 
-// Hide returns the error of a call without the folders.
+// Rename hides the name of a database, which has its host: errors have the short name instead.
+func (p *Places) Rename(name, short string) {
+	if p.names == nil {
+		p.names = map[string]string{}
+	}
+	p.names[name] = short
+}
+
+// Hide returns the error of a call without the places.
 func (p *Places) Hide(err error) error {
 	hidden, changed := p.hide(err)
 	if changed {
@@ -39,7 +53,7 @@ func (p *Places) Hide(err error) error {
 	return hidden
 }
 
-// HideProblem returns a problem of the server without the folders. It reports nothing: the server has logged it.
+// HideProblem returns a problem of the server without the places. It reports nothing: the server has logged it.
 func (p *Places) HideProblem(problem error) error {
 	hidden, _ := p.hide(problem)
 	return hidden
@@ -51,7 +65,7 @@ func (p *Places) hide(err error) (hidden error, changed bool) {
 	}
 	was := backend.AsError(err)
 	e := *was
-	e.Message, e.Hint = p.without(e.Message), p.without(e.Hint)
+	e.Message, e.Hint = p.without(withoutAddress(e.Message, err)), p.without(e.Hint)
 	if e.Message == was.Message && e.Hint == was.Hint {
 		return err, false
 	}
@@ -59,23 +73,64 @@ func (p *Places) hide(err error) (hidden error, changed bool) {
 }
 
 func (p *Places) without(text string) string {
+	for name, short := range p.names {
+		text = strings.ReplaceAll(text, name, short)
+	}
 	for _, f := range p.folders {
 		text = strings.ReplaceAll(text, f+string(filepath.Separator), "")
-		if before, after, ok := strings.Cut(text, f); ok && (after == "" || strings.ContainsAny(after[:1], " :,;)\"'")) {
-			text = before + filepath.Base(f) + after
-		}
+		text = withoutFolder(text, f)
 	}
 	return text
 }
 
-// hideIn hides the folders in an error that is part of an answer.
+// withoutFolder replaces a folder by its last part, wherever its name ends there.
+func withoutFolder(text, folder string) string {
+	var out strings.Builder
+	for {
+		before, after, ok := strings.Cut(text, folder)
+		out.WriteString(before)
+		switch {
+		case !ok:
+			return out.String()
+		case after == "" || strings.ContainsAny(after[:1], " :,;)\"'"):
+			out.WriteString(filepath.Base(folder))
+		default:
+			out.WriteString(folder)
+		}
+		text = after
+	}
+}
+
+// withoutAddress replaces an error of the network that the text quotes: it names a host.
+func withoutAddress(text string, err error) string {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return strings.ReplaceAll(text, op.Error(), op.Op+": "+plainReason(op.Err))
+	}
+	if certificate, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return strings.ReplaceAll(text, certificate.Error(), "its certificate is not valid")
+	}
+	return text
+}
+
+// plainReason returns the reason of an error of the network without a host.
+func plainReason(err error) string {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return dns.Err
+	}
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		return call.Error()
+	}
+	return "it failed"
+}
+
+// hideIn hides the places in an error that is part of an answer.
 func (p *Places) hideIn(e **backend.Error) {
 	if *e != nil {
 		*e = backend.AsError(p.Hide(*e))
 	}
 }
 
-// Service returns the service with errors that name no folder.
+// Service returns the service with errors that name no place.
 func (p *Places) Service(next backend.Service) backend.Service {
 	if p == nil {
 		return next
@@ -83,7 +138,7 @@ func (p *Places) Service(next backend.Service) backend.Service {
 	return placeless{next, p}
 }
 
-// authenticate returns a function whose errors name no folder.
+// authenticate returns a function whose errors name no place.
 func (p *Places) authenticate(next Authenticate) Authenticate {
 	return func(ctx context.Context, token string) (backend.Principal, error) {
 		who, err := next(ctx, token)
@@ -118,6 +173,9 @@ func (s placeless) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.
 	out, err := s.next.Apply(ctx, set)
 	for i := range out {
 		s.places.hideIn(&out[i].Err)
+		for k := range out[i].Parts {
+			s.places.hideIn(&out[i].Parts[k].Err)
+		}
 	}
 	return out, s.places.Hide(err)
 }

@@ -4,11 +4,15 @@ package httpapi_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"net"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -57,6 +61,54 @@ func TestErrorsNameNoFolders(t *testing.T) {
 		t.Fatalf("%v, %v", got, err)
 	}
 	wantNoFolder(t, "a reference", got[0].Err.Error())
+	s.outcomes = []backend.Outcome{{Parts: []backend.Part{{Err: failed}}}}
+	out, err := hidden.Service(s).Apply(t.Context(), backend.ChangeSet{})
+	if err != nil || !errors.Is(out[0].Parts[0].Err, backend.ErrUnavailable) {
+		t.Fatalf("%v, %v", out, err)
+	}
+	wantNoFolder(t, "a change of a draft", out[0].Parts[0].Err.Error())
+}
+
+// Each name of a folder is hidden, not only the first.
+func TestFoldersAreHiddenEverywhere(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "data")
+	err := backend.Errorf(backend.CodeUnavailable, "%s-2 is not %s, and %s is in use", folder, folder, folder)
+	want := folder + "-2 is not data, and data is in use"
+	if got := httpapi.NewPlaces(func(error) {}, folder).Hide(err); backend.AsError(got).Message != want {
+		t.Errorf("%v", got)
+	}
+}
+
+// No answer of a server says to which hosts it connects. Its log does.
+func TestErrorsNameNoHosts(t *testing.T) {
+	const database = "db-1.internal:5432,db-2.internal:5432/shop"
+	refused := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 443},
+		Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+	unknown := &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "kms.internal"}}
+	untrusted := &tls.CertificateVerificationError{Err: errors.New("valid for kms.internal, not for other.internal")}
+	quoting := func(cause error) error {
+		e := backend.Errorf(backend.CodeUnavailable, "KMS key k cannot be reached: %s", cause.Error())
+		e.Err = errors.Join(errors.New("attempts failed"), cause)
+		return e
+	}
+	for want, err := range map[string]error{
+		"database shop cannot be reached":                                             backend.Errorf(backend.CodeUnavailable, "database %s cannot be reached", database),
+		"KMS key k cannot be reached: dial: connect: " + syscall.ECONNREFUSED.Error(): quoting(refused),
+		"KMS key k cannot be reached: dial: no such host":                             quoting(unknown),
+		"KMS key k cannot be reached: its certificate is not valid":                   quoting(untrusted),
+		"KMS key k cannot be reached: dial: it failed": quoting(&net.OpError{Op: "dial", Net: "tcp",
+			Addr: refused.Addr, Err: errors.New("10.1.2.3 is odd")}),
+	} {
+		var reported error
+		hidden := httpapi.NewPlaces(func(err error) { reported = err })
+		hidden.Rename(database, "shop")
+		if got := hidden.Hide(err); backend.AsError(got).Message != want || !errors.Is(got, backend.ErrUnavailable) {
+			t.Errorf("%v, want %s", got, want)
+		}
+		if reported != err {
+			t.Errorf("the log has %v, want %v", reported, err)
+		}
+	}
 }
 
 func wantNoFolder(t *testing.T, of, text string) {

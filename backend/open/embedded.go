@@ -51,9 +51,10 @@ type Parts struct {
 	engine    *engine.Engine
 	signed    *signed.Store
 	trusted   *trustedKeys
-	retention time.Duration // of the records of the audit log; 0 keeps all
-	folder    string        // "" if there is none
-	replica   *replicaReads // nil if there is none
+	retention time.Duration     // of the records of the audit log; 0 keeps all
+	folder    string            // "" if there is none
+	replica   *replicaReads     // nil if there is none
+	names     map[string]string // of databases, with their hosts, and without
 	records   *audit.Reader
 	pushed    signed.Trees // of the last checkpoint that was sent elsewhere
 }
@@ -135,6 +136,9 @@ func (p *Parts) Folders() (folders []string) {
 	}
 	return folders
 }
+
+// DatabaseNames returns the names of the databases of a server, which have their hosts, and each name without the host.
+func (p *Parts) DatabaseNames() map[string]string { return p.names }
 
 // Rights returns what the principal of a context may do: see engine.Engine.
 func (p *Parts) Rights(ctx context.Context) (backend.Permissions, error) { return p.engine.Rights(ctx) }

@@ -51,6 +51,23 @@ func (s SharedStore) Close() error {
 	return err
 }
 
+// names returns the name of each database, which has its host, and what callers of the server may know of it.
+func (s SharedStore) names() map[string]string {
+	out := map[string]string{s.Name: withoutHost(s.Name)}
+	if s.Replica != nil {
+		out[s.Replica.Name()] = withoutHost(s.Replica.Name())
+	}
+	return out
+}
+
+// withoutHost returns the name of a database without its host, its port and its socket.
+func withoutHost(name string) string {
+	if before, _, onSocket := strings.Cut(name, " on socket "); onSocket {
+		return before
+	}
+	return name[strings.LastIndex(name, "/")+1:]
+}
+
 // ServerConfig says how a server uses a database that it shares with others. All of them need the same values.
 type ServerConfig struct {
 	Database ServerDatabase
@@ -206,7 +223,7 @@ func (c ServerConfig) parts(ctx context.Context, database SharedStore, trusted *
 	out := &Parts{
 		Engine: asLocalUser{e}, Store: rows, Reads: database.Reads, Keys: keys, Location: "database " + database.Name,
 		MayChangeSchema: database.MayChangeSchema, engine: e, signed: rows, trusted: trusted,
-		records: records,
+		records: records, names: database.names(),
 	}
 	if database.Replica != nil {
 		out.replica = newReplicaReads(out.Engine, rows, database.Replica)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open/onpostgres"
@@ -68,6 +69,31 @@ func isAdmin(t *testing.T, parts *open.Parts, token string) bool {
 	t.Helper()
 	p, err := access.Authenticate(t.Context(), parts.Store, token, time.Now())
 	return err == nil && p.Role == backend.RoleAdmin
+}
+
+// The errors that callers of a server get say nothing of the host of its database.
+func TestErrorsOfAServerNameNoHost(t *testing.T) {
+	c := serverConfig(t)
+	parts, _ := server(t, c)
+	hidden := httpapi.NewPlaces(func(error) {})
+	names := parts.DatabaseNames()
+	for name, short := range names {
+		hidden.Rename(name, short)
+	}
+	if len(names) != 1 {
+		t.Fatalf("the names of the databases are %v", names)
+	}
+	if err := parts.Store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := parts.Engine.Query(t.Context(), backend.Query{Kind: backend.KindProject})
+	for name, short := range names {
+		want := strings.ReplaceAll(backend.AsError(err).Message, name, short)
+		got := backend.AsError(hidden.Hide(err)).Message
+		if !strings.Contains(err.Error(), name) || got != want || strings.ContainsAny(short, ":/") || short == "" {
+			t.Errorf("callers get %q of %v", got, err)
+		}
+	}
 }
 
 func TestTheFirstServerCreatesTheDatabase(t *testing.T) {

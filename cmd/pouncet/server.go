@@ -272,12 +272,16 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 	}
 }
 
-// places returns the folders that no answer of the server names. The log has the errors as they were.
+// places returns the folders and hosts that no answer of the server names. The log has the errors as they were.
 func places(parts *open.Parts, log *slog.Logger) *httpapi.Places {
 	report := atMostOnceAMinute(func(err error) {
 		log.Error("a call failed", "error", err.Error())
 	}, time.Now)
-	return httpapi.NewPlaces(report, parts.Folders()...)
+	hidden := httpapi.NewPlaces(report, parts.Folders()...)
+	for name, short := range parts.DatabaseNames() {
+		hidden.Rename(name, short)
+	}
+	return hidden
 }
 
 // logHealth logs a change of the health.
