@@ -5,9 +5,12 @@ package envelope
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
 // Health says whether the last call to one KMS key succeeded.
@@ -61,4 +64,15 @@ func (r *Keyring) recordHealth(w WrappedKey, err error) {
 		since = r.options.Now()
 	}
 	r.health[w.KMSKey] = Health{KMSKey: w.KMSKey, Since: since, Err: err, last: w}
+}
+
+// recordOutage records that a KMS key did not answer when it should wrap a key. Recheck then calls it. It records nothing
+// of a KMS key that no stored key is known to need, nor of a call that its caller has cancelled.
+func (r *Keyring) recordOutage(ctx context.Context, kmsKey string, err error) {
+	r.mu.Lock()
+	last, needed := r.health[kmsKey]
+	r.mu.Unlock()
+	if needed && errors.Is(err, backend.ErrUnavailable) && !errors.Is(ctx.Err(), context.Canceled) {
+		r.recordHealth(last.last, err)
+	}
 }

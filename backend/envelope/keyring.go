@@ -128,6 +128,7 @@ func (r *Keyring) Generate(ctx context.Context, w WrappedKey) (WrappedKey, *Key,
 	}
 	plaintext, blob, err := root.GenerateDataKey(ctx, r.encryptionContext(w))
 	if err != nil {
+		r.recordOutage(ctx, w.KMSKey, err)
 		return WrappedKey{}, nil, err
 	}
 	w.Blob = blob
@@ -153,6 +154,7 @@ func (r *Keyring) Rewrap(ctx context.Context, w WrappedKey, kmsKey string) (Wrap
 	w.KMSKey = kmsKey
 	w.Blob, err = root.Encrypt(ctx, key.environmentKey(), r.encryptionContext(w))
 	if err != nil {
+		r.recordOutage(ctx, w.KMSKey, err)
 		return WrappedKey{}, err
 	}
 	r.recordHealth(w, nil)

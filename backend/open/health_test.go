@@ -94,6 +94,43 @@ func TestHealthRecoversByItself(t *testing.T) {
 	healthy(t, parts, 0, nil)
 }
 
+// A key in memory does not hide that a new environment cannot have one.
+func TestHealthReportsAnOutageThatANewEnvironmentHasNoticed(t *testing.T) {
+	server, c, uri := onKMS(t)
+	parts := served(t, c, uri)
+	if err := createEnvironment(parts.Engine, "first", uri, false); err != nil {
+		t.Fatal(err)
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	set := backend.ChangeSet{Changes: []backend.Change{{Op: backend.OpCreate, Kind: backend.KindEnvironment,
+		Project: backend.DefaultProject, Name: "third", KMSKey: &uri}}}
+	if _, err := parts.Engine.Apply(cancelled, set); !errors.Is(err, backend.ErrUnavailable) {
+		t.Fatalf("error %v", err)
+	}
+	healthy(t, parts, 0, nil) // the caller has ended the call, and not the KMS
+	server.Down(true)
+	healthy(t, parts, 0, nil) // nothing needs the KMS
+	if err := createEnvironment(parts.Engine, "second", uri, false); !errors.Is(err, backend.ErrUnavailable) {
+		t.Fatalf("error %v", err)
+	}
+	healthy(t, parts, 1, backend.ErrUnavailable)
+	server.Down(false)
+	healthy(t, parts, 0, nil)
+	local := "" // the key of the folder
+	if err := createEnvironment(parts.Engine, "own", local, false); err != nil {
+		t.Fatal(err)
+	}
+	server.Down(true)
+	own := backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "own",
+		KMSKey: &uri}
+	_, err := parts.Engine.Apply(t.Context(), backend.ChangeSet{Changes: []backend.Change{own}})
+	if !errors.Is(err, backend.ErrUnavailable) {
+		t.Fatalf("error %v", err)
+	}
+	healthy(t, parts, 1, backend.ErrUnavailable)
+}
+
 // A KMS key that no stored key needs any more is no problem.
 func TestHealthForgetsAPurgedEnvironment(t *testing.T) {
 	server, c, _ := onKMS(t)
