@@ -66,8 +66,8 @@ func (r *Keyring) recordHealth(w WrappedKey, err error) {
 	r.health[w.KMSKey] = Health{KMSKey: w.KMSKey, Since: since, Err: err, last: w}
 }
 
-// recordOutage records that a KMS key did not answer when it should wrap a key. Recheck then calls it. It records nothing
-// of a KMS key that no stored key is known to need, nor of a call that its caller has cancelled.
+// recordOutage records that a KMS key did not answer when it should wrap a key. Recheck then calls it. It records
+// nothing of a KMS key that no stored key is known to need, nor of a call that its caller has cancelled.
 func (r *Keyring) recordOutage(ctx context.Context, kmsKey string, err error) {
 	r.mu.Lock()
 	last, needed := r.health[kmsKey]

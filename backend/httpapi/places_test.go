@@ -91,13 +91,13 @@ func TestErrorsNameNoHosts(t *testing.T) {
 		e.Err = errors.Join(errors.New("attempts failed"), cause)
 		return e
 	}
+	odd := &net.OpError{Op: "dial", Net: "tcp", Addr: refused.Addr, Err: errors.New("10.1.2.3 is odd")}
 	for want, err := range map[string]error{
-		"database shop cannot be reached":                                             backend.Errorf(backend.CodeUnavailable, "database %s cannot be reached", database),
+		"database shop is locked": backend.Errorf(backend.CodeUnavailable, "database %s is locked", database),
 		"KMS key k cannot be reached: dial: connect: " + syscall.ECONNREFUSED.Error(): quoting(refused),
 		"KMS key k cannot be reached: dial: no such host":                             quoting(unknown),
 		"KMS key k cannot be reached: its certificate is not valid":                   quoting(untrusted),
-		"KMS key k cannot be reached: dial: it failed": quoting(&net.OpError{Op: "dial", Net: "tcp",
-			Addr: refused.Addr, Err: errors.New("10.1.2.3 is odd")}),
+		"KMS key k cannot be reached: dial: it failed":                                quoting(odd),
 	} {
 		var reported error
 		hidden := httpapi.NewPlaces(func(err error) { reported = err })
