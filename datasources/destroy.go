@@ -30,14 +30,14 @@ func beforeDestroy(ctx context.Context, s *session.Session, req datasource.ReadR
 	}
 	for name, a := range resp.State.Schema.GetAttributes() {
 		if a.IsComputed() && attributes[name].IsNull() {
-			attributes[name] = emptyOf(a.GetType().TerraformType(ctx))
+			attributes[name] = Empty(a.GetType().TerraformType(ctx))
 		}
 	}
 	resp.State.Raw = tftypes.NewValue(req.Config.Raw.Type(), attributes)
 }
 
-// emptyOf returns the value of a type that has no elements, or that is zero. It is null for a text and an object.
-func emptyOf(t tftypes.Type) tftypes.Value {
+// Empty returns the value of a type that has no elements, or that is zero. It is null for a text and an object.
+func Empty(t tftypes.Type) tftypes.Value {
 	switch {
 	case t.Is(tftypes.List{}), t.Is(tftypes.Set{}):
 		return tftypes.NewValue(t, []tftypes.Value{})

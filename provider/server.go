@@ -35,10 +35,11 @@ type protocolServer interface {
 }
 
 // server replaces the context of the requests that Terraform sends once or more per resource, and checks the
-// configuration before the framework does.
+// configuration before the framework does. Before a destroy, it turns errors of the configuration into warnings.
 type server struct {
 	protocolServer
 	cachedSchema
+	beforeDestroy
 }
 
 func (s *server) UpgradeResourceState(
@@ -51,12 +52,6 @@ func (s *server) ReadResource(
 	ctx context.Context, req *tfprotov6.ReadResourceRequest,
 ) (*tfprotov6.ReadResourceResponse, error) {
 	return withRequestContext(ctx, req, s.protocolServer.ReadResource)
-}
-
-func (s *server) PlanResourceChange(
-	ctx context.Context, req *tfprotov6.PlanResourceChangeRequest,
-) (*tfprotov6.PlanResourceChangeResponse, error) {
-	return withRequestContext(ctx, req, s.protocolServer.PlanResourceChange)
 }
 
 func (s *server) ApplyResourceChange(

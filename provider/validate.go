@@ -40,9 +40,26 @@ type cachedSchema struct {
 	schemaErr  error
 }
 
+// schemaOf picks the schema of one block.
+type schemaOf func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema
+
+func ofResource(name string) schemaOf {
+	return func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema { return all.ResourceSchemas[name] }
+}
+
+func ofData(name string) schemaOf {
+	return func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema { return all.DataSourceSchemas[name] }
+}
+
+func ofEphemeral(name string) schemaOf {
+	return func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema {
+		return all.EphemeralResourceSchemas[name]
+	}
+}
+
 // checkConfig returns the diagnostics of a configuration that breaks a rule.
 func (s *server) checkConfig(
-	config *tfprotov6.DynamicValue, schemaOf func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema,
+	config *tfprotov6.DynamicValue, schemaOf schemaOf,
 ) []*tfprotov6.Diagnostic {
 	all, err := s.schemas()
 	if err != nil || config == nil {
@@ -121,36 +138,30 @@ func (s *server) ValidateProviderConfig(
 	return s.protocolServer.ValidateProviderConfig(ctx, req)
 }
 
-func (s *server) ValidateResourceConfig(
+func (s *server) validateResource(
 	ctx context.Context, req *tfprotov6.ValidateResourceConfigRequest,
 ) (*tfprotov6.ValidateResourceConfigResponse, error) {
-	diags := s.checkConfig(req.Config, func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema {
-		return all.ResourceSchemas[req.TypeName]
-	})
+	diags := s.checkConfig(req.Config, ofResource(req.TypeName))
 	if len(diags) > 0 {
 		return &tfprotov6.ValidateResourceConfigResponse{Diagnostics: diags}, nil
 	}
 	return withRequestContext(ctx, req, s.protocolServer.ValidateResourceConfig)
 }
 
-func (s *server) ValidateDataResourceConfig(
+func (s *server) validateData(
 	ctx context.Context, req *tfprotov6.ValidateDataResourceConfigRequest,
 ) (*tfprotov6.ValidateDataResourceConfigResponse, error) {
-	diags := s.checkConfig(req.Config, func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema {
-		return all.DataSourceSchemas[req.TypeName]
-	})
+	diags := s.checkConfig(req.Config, ofData(req.TypeName))
 	if len(diags) > 0 {
 		return &tfprotov6.ValidateDataResourceConfigResponse{Diagnostics: diags}, nil
 	}
 	return s.protocolServer.ValidateDataResourceConfig(ctx, req)
 }
 
-func (s *server) ValidateEphemeralResourceConfig(
+func (s *server) validateEphemeral(
 	ctx context.Context, req *tfprotov6.ValidateEphemeralResourceConfigRequest,
 ) (*tfprotov6.ValidateEphemeralResourceConfigResponse, error) {
-	diags := s.checkConfig(req.Config, func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema {
-		return all.EphemeralResourceSchemas[req.TypeName]
-	})
+	diags := s.checkConfig(req.Config, ofEphemeral(req.TypeName))
 	if len(diags) > 0 {
 		return &tfprotov6.ValidateEphemeralResourceConfigResponse{Diagnostics: diags}, nil
 	}
@@ -169,7 +180,7 @@ func (s *server) ValidateListResourceConfig(
 	return s.protocolServer.ValidateListResourceConfig(ctx, req)
 }
 
-func (s *server) ValidateActionConfig(
+func (s *server) validateAction(
 	ctx context.Context, req *tfprotov6.ValidateActionConfigRequest,
 ) (*tfprotov6.ValidateActionConfigResponse, error) {
 	diags := s.checkConfig(req.Config, func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema {

@@ -11,8 +11,8 @@ import (
 )
 
 // notInThePast rejects a plan that sets a time in the past: a secret would be created, or change, and not resolve. It
-// accepts the time of the state, which passes when the secret expires. It is a plan modifier because only a plan knows
-// the state, and because it does not run when Terraform destroys.
+// accepts the time of the state, which passes when the secret expires. It is a plan modifier because only a plan
+// knows the state.
 type notInThePast struct{}
 
 func (notInThePast) Description(context.Context) string { return "A new time must not be in the past." }

@@ -1131,6 +1131,43 @@ resource "pouncet_secret" "s" {
 	w.has("e2", "other", w.pouncet("resolve", "other", "--env", "e2"))
 }
 
+// Terraform validates and plans the configuration before it destroys everything. Arguments that are not valid do not
+// stop it, if a validator, a plan modifier or the conversion of a value finds them.
+func TestWrongArgumentsDoNotStopADestroy(t *testing.T) {
+	w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // a provider that Terraform starts sees how Terraform was called
+	w.config(inDev(secretNamed("a", "a", "1")))
+	w.applies()
+	wrong := func(label, argument string) string {
+		return strings.Replace(secretNamed(label, "a", "1"), "value_wo", argument+"\n  value_wo", 1)
+	}
+	w.config(inDev(wrong("a", `expires_at = "2020-01-01T00:00:00Z"`)+wrong("b", `expires_at = "2020-01-01"`)+
+		wrong("c", `rotation_days = 1.5`)+wrong("d", `rotation_days = -1`)+wrong("e", `scope = ""`)) + `
+data "pouncet_secrets" "empty" { environment = "" }
+data "pouncet_secret" "empty" {
+  name        = ""
+  environment = "dev"
+}
+ephemeral "pouncet_secret_value" "empty" {
+  name        = "a"
+  environment = ""
+}
+resource "pouncet_secret" "copy" {
+  count       = length(data.pouncet_secrets.empty.secrets) + data.pouncet_secret.empty.version + 1
+  name        = "copy"
+  environment = "dev"
+  value_wo    = ephemeral.pouncet_secret_value.empty.value
+}
+`)
+	out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color"))
+	for _, want := range []string{"with data.pouncet_secrets.empty", "with ephemeral.pouncet_secret_value.empty"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the plan does not have %q:\n%s", want, out)
+		}
+	}
+	w.Must("destroy", "-auto-approve", "-input=false", "-no-color")
+	w.lacks("dev", "a")
+}
+
 // Terraform plans the configuration before it destroys everything. An error of that plan does not stop it.
 func TestErrorOfThePlanDoesNotStopADestroy(t *testing.T) {
 	w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // a provider that Terraform starts sees how Terraform was called
