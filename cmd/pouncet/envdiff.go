@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -346,32 +345,21 @@ func (a *app) printPairs(environments [2]string, pairs []comparedPair) {
 		a.printJSON(map[string]any{"first": environments[0], "second": environments[1], "same": same, "entries": out})
 		return
 	}
-	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-	defer func() { _ = w.Flush() }() // a.out keeps its error
 	same := 0
-	row := func(columns ...string) {
-		for i, c := range columns {
-			columns[i] = backend.PrintableLine(cmp.Or(c, "-"))
-		}
-		fmt.Fprintln(w, strings.Join(columns, "\t"))
-	}
-	shown := false
+	t := table{titles: []string{"KIND", "NAME", "SCOPE", strings.ToUpper(environments[0]),
+		strings.ToUpper(environments[1]), "VALUE", "ATTRIBUTES THAT DIFFER"}}
 	for _, p := range pairs {
 		if p.result == pairSame {
 			same++
 			continue
 		}
-		if !shown {
-			row("KIND", "NAME", "SCOPE", strings.ToUpper(environments[0]), strings.ToUpper(environments[1]), "VALUE",
-				"ATTRIBUTES THAT DIFFER")
-			shown = true
-		}
-		row(p.kind.String(), p.name, p.scope, p.sideText(0, environments[0]), p.sideText(1, environments[1]), p.value,
+		t.add(p.kind.String(), p.name, p.scope, p.sideText(0, environments[0]), p.sideText(1, environments[1]), p.value,
 			strings.Join(p.attributes, ", "))
 	}
-	if !shown {
-		_ = w.Flush()
-		a.println(fmt.Sprintf("environments %s and %s do not differ; %s compared", backend.Quote(environments[0]),
-			backend.Quote(environments[1]), backend.Plural(same, "entry")))
+	if len(t.rows) > 0 {
+		a.printTable(t)
+		return
 	}
+	a.println(fmt.Sprintf("environments %s and %s do not differ; %s compared", backend.Quote(environments[0]),
+		backend.Quote(environments[1]), backend.Plural(same, "entry")))
 }
