@@ -10,7 +10,9 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -39,8 +41,8 @@ func Register(s *site.Site) {
 	s.Handle("POST "+at+"/bindings/{id}/delete", func(q *site.Request) error { return remove(q, true) })
 }
 
-// mostReasons is how many rows the page has.
-const mostReasons = 200
+// pageSize is how many reasons a page has.
+const pageSize = 200
 
 // question is what the page is asked: who has a right at a place, or what somebody has.
 type question struct{ Right, At, Name, Who string }
@@ -48,13 +50,25 @@ type question struct{ Right, At, Name, Who string }
 // Asked reports whether the page is asked anything.
 func (f question) Asked() bool { return f != question{} }
 
+// Page returns the address of another page of the answer.
+func (f question) Page(n int) string {
+	v := url.Values{"page": {strconv.Itoa(n)}}
+	for name, text := range map[string]string{"right": f.Right, "at": f.At, "name": f.Name, "who": f.Who} {
+		if text != "" {
+			v.Set(name, text)
+		}
+	}
+	return "?" + v.Encode()
+}
+
 // answers is what the page shows.
 type answers struct {
 	question
 	Rights   []backend.Right
 	Places   []string
 	Reasons  []access.Assignment
-	More     bool // reasons than these
+	Number   int // of the page, from 1
+	Last     int // the number of the last page
 	Bindings []backend.Object
 	Groups   []backend.Object
 	Roles    []backend.Object
@@ -84,9 +98,12 @@ func list(q *site.Request) error {
 		}
 		a.Error = backend.AsError(err)
 	}
-	if a.More = len(a.Reasons) > mostReasons; a.More {
-		a.Reasons = a.Reasons[:mostReasons]
+	a.Last = max((len(a.Reasons)+pageSize-1)/pageSize, 1)
+	a.Number = 1
+	if n, err := strconv.Atoi(v.Get("page")); err == nil {
+		a.Number = min(max(n, 1), a.Last)
 	}
+	a.Reasons = a.Reasons[(a.Number-1)*pageSize : min(a.Number*pageSize, len(a.Reasons))]
 	return q.Render(listPage, site.Page{Title: site.Text("access.title"), Section: "access", Data: a})
 }
 

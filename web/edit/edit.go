@@ -56,6 +56,7 @@ type form struct {
 	Conflict                        *site.Conflict
 	Opened                          *opened // what the form began with; nil if that is the entry as it is now
 	Uses                            []backend.Object
+	MoreUses                        string // than these; "" for none
 	Environment                     string
 	JSON, LinkSecret, LinkField, As string // of a scoped value
 	Secrets                         []backend.Object
@@ -366,7 +367,7 @@ func editSecret(q *site.Request, sent bool) error {
 	if err := f.prepare(q, place); err != nil {
 		return err
 	}
-	if f.Uses, err = entry.Uses(q, o); err != nil {
+	if f.Uses, f.MoreUses, err = entry.Uses(q, o, ""); err != nil {
 		return err
 	}
 	p := site.Page{Title: site.Text("edit.title", o.Name), Section: "entries", Place: place, Data: f}

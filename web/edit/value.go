@@ -98,7 +98,7 @@ func editValue(q *site.Request, sent bool) error {
 	if err := f.prepareValue(q, place); err != nil {
 		return err
 	}
-	if f.Uses, err = entry.Uses(q, o); err != nil {
+	if f.Uses, f.MoreUses, err = entry.Uses(q, o, ""); err != nil {
 		return err
 	}
 	p := site.Page{Title: site.Text("edit.title", o.Name), Section: "entries", Place: place}

@@ -30,7 +30,7 @@ func Register(s *site.Site) {
 	s.Handle("POST "+site.Root+"p/{project}/secret/{id}/tags", setTag)
 }
 
-// mostVersions is how many versions the page lists, and mostUses how many positions.
+// mostVersions is how many versions the page lists, and mostUses how many positions at once.
 const (
 	mostVersions = 20
 	mostUses     = 100
@@ -42,11 +42,14 @@ type details struct {
 	Versions []backend.Object
 	More     bool // versions than these
 	Uses     []backend.Object
+	MoreUses string           // the cursor of the positions after these; "" for none
+	NotFirst bool             // there are positions before these
 	Links    []backend.Object // scoped values that link to the secret
 	Others   []backend.Object // entries of the same name
 	Compared *compared
-	// Readers are who may have the value, if the person may see it.
+	// Readers are the first who may have the value, of AllReaders, if the person may see them.
 	Readers      []access.Assignment
+	AllReaders   int
 	ShowsReaders bool
 	// Records are the latest records of the audit log about the entry, if the person may read them.
 	Records      []audit.Line
@@ -97,7 +100,9 @@ func draw(q *site.Request, kind backend.Kind, failed *backend.Error) error {
 	if err := d.addRecords(q, place); err != nil {
 		return err
 	}
-	if d.Uses, err = Uses(q, o); err != nil {
+	after := q.R.URL.Query().Get("uses")
+	d.NotFirst = after != ""
+	if d.Uses, d.MoreUses, err = Uses(q, o, after); err != nil {
 		return err
 	}
 	d.Others, err = q.List(backend.Query{Kind: kind, Project: o.Project, Name: o.Name})
@@ -146,8 +151,10 @@ func (d *details) addReaders(q *site.Request, place *site.Place) error {
 	at.Project, at.Environment = d.Entry.Project, d.Entry.Environment // names, as bindings are listed
 	d.ShowsReaders = true
 	for _, a := range all {
-		if a.MayHave(d.Entry, at) && len(d.Readers) < mostReaders {
-			d.Readers = append(d.Readers, a)
+		if a.MayHave(d.Entry, at) {
+			if d.AllReaders++; d.AllReaders <= mostReaders {
+				d.Readers = append(d.Readers, a)
+			}
 		}
 	}
 	return nil
@@ -170,21 +177,31 @@ func (d *details) addRecords(q *site.Request, place *site.Place) error {
 	return err
 }
 
-// Uses lists the positions in registered files that name an entry, up to a number.
-func Uses(q *site.Request, o backend.Object) ([]backend.Object, error) {
-	query := backend.Query{Kind: backend.KindUsage, Project: o.Project, Name: o.Name, Limit: mostUses}
+// Uses lists positions in registered files that name an entry, after a cursor. It returns the cursor of the following
+// ones; "" for none.
+func Uses(q *site.Request, o backend.Object, after string) (out []backend.Object, next string, err error) {
+	query := backend.Query{Kind: backend.KindUsage, Project: o.Project, Name: o.Name, Cursor: after}
 	if o.Environment != backend.AnyEnvironment {
 		query.Environment = o.Environment
 	}
-	got, err := q.Query(query)
-	var out []backend.Object
-	for _, u := range got.Objects {
-		if u.Usage != nil && u.Usage.Kind == o.Kind {
-			out = append(out, u)
+	for first := true; first || next != "" && len(out) < mostUses; first = false {
+		query.Limit, query.Cursor = mostUses-len(out), next
+		if first {
+			query.Cursor = after
 		}
+		got, err := q.Query(query)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, u := range got.Objects { // a secret and a scoped value can have the same name
+			if u.Usage != nil && u.Usage.Kind == o.Kind {
+				out = append(out, u)
+			}
+		}
+		next = got.Next
 	}
 	slices.SortFunc(out, backend.CompareUsages)
-	return out, err
+	return out, next, nil
 }
 
 // addHistory adds the versions of a secret, the scoped values that link to it, and a comparison that was asked for.

@@ -38,7 +38,8 @@ func Register(s *site.Site) {
 type removal struct {
 	Entry  backend.Object
 	Uses   []backend.Object
-	Days   int // in which the deletion can be undone
+	More   string // uses than these; "" for none
+	Days   int    // in which the deletion can be undone
 	Typed  string
 	Wrong  bool // the typed key is not the key
 	Error  *backend.Error
@@ -74,7 +75,7 @@ func remove(q *site.Request, kind backend.Kind, sent bool) error {
 	if p := place.Project.Policy; p != nil {
 		d.Days = p.RecoveryDays
 	}
-	if d.Uses, err = entry.Uses(q, o); err != nil {
+	if d.Uses, d.More, err = entry.Uses(q, o, ""); err != nil {
 		return err
 	}
 	if d.Drafts, err = q.List(backend.Query{Kind: backend.KindDraft, Project: place.Project.Name}); err != nil {

@@ -108,7 +108,7 @@ var functions = template.FuncMap{
 	"shown": readable, "where": Where, "exact": exact, "any": func() string {
 		return backend.AnyEnvironment
 	},
-	"add": func(a, b int) int { return a + b }, "deref": func(n *int) int {
+	"add": func(a, b int) int { return a + b }, "minus": func(a int) int { return -a }, "deref": func(n *int) int {
 		if n == nil {
 			return 0
 		}

@@ -129,7 +129,11 @@ var texts = map[string]string{
 	"entry.uses.linkall": "links to it, in all environments",
 	"entry.nouses": "No registered file and no value uses it. Files register their references with: " +
 		"pouncet check --register",
-	"entry.readers":   "Who may have the value, and why",
+	"entry.readers":       "Who may have the value, and why",
+	"entry.readers.first": "These are the first %s of %s.", "entry.readers.all": "All of them are on the page Access.",
+	"entry.uses.first": "These are %s positions, and there are more.", "entry.uses.next": "The next positions",
+	"entry.uses.back": "Back to the first positions",
+	"entry.uses.more": "There are more. All of them are on the page of the entry.",
 	"entry.noreaders": "No token may have it.",
 	"entry.records":   "What happened to it", "entry.records.all": "All records", "entry.norecords": "No record yet.",
 	"entry.others": "Environments with this key", "entry.versions": "Versions", "entry.current": "current",
@@ -233,6 +237,7 @@ var texts = map[string]string{
 	"reports.nousages": "No file has registered its references, so no secret is reported as in no file. " +
 		"Register them with: pouncet check --register",
 	"reports.notcompared": "The values of %s were not compared, because you may not have them.",
+	"reports.more":        "and %s more",
 	"reports.none":        "No secret needs attention",
 	"reports.none.lead":   "Nothing expires soon, and nothing is missing.",
 
@@ -285,7 +290,6 @@ var texts = map[string]string{
 	"access.anyright": "Any right", "access.anywhere": "Anywhere", "access.everywhere": "everywhere",
 	"access.why.role": "the role of the token", "access.why.binding": "binding %s",
 	"access.why.group": "binding %s, for group %s",
-	"access.more":      "Only the first rows are shown. Search for less.",
 	"access.nobody":    "Nobody", "access.nobody.lead": "No token has this right there, as far as you may see.",
 	"access.bindings": "Bindings", "access.binding": "Binding", "access.to": "To", "access.add": "Add binding",
 	"access.nobindings": "No binding yet. Without one, a token has the rights of its role everywhere.",
