@@ -21,9 +21,11 @@ func writeFiles(b *testing.B, folder string, files, size int) {
 		var text strings.Builder
 		for k := 0; text.Len() < size; k++ {
 			fmt.Fprintf(&text, "service_%d:\n  image: registry.example.com/team/service:1.%d.%d\n"+
-				"  digest: sha256:%064x\n  # the name of the secret that holds the password\n"+
+				"  digest: sha256:%064x\n  first_key: e22487a8-feb8-4591-95aa-14b193%06x\n"+
+				"  # the name of the secret that holds the password\n"+
 				"  existingSecret: service-credentials\n  replicas: 3\n  resources: {limits: {memory: 128Mi}}\n"+
-				"  description: A key in a Secret resource that holds the password of the account\n", k, i, k, i*7919+k*104729)
+				"  description: A key in a Secret resource that holds the password of the account\n",
+				k, i, k, i*7919+k*104729, i*100+k)
 		}
 		name := filepath.Join(folder, fmt.Sprintf("team_%d", i%100), fmt.Sprintf("service_%d.yaml", i))
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {

@@ -39,9 +39,14 @@ func contextOf(text string, at int) context {
 			name, _, _ := strings.Cut(trimmed, ":")
 			c.parents = append(c.parents, strings.Trim(name, `-" '{[`))
 		}
-		c.isSecret = c.isSecret || strings.Contains(trimmed, "kind: Secret") || strings.Contains(trimmed, `"kind": "Secret"`)
+		c.isSecret = c.isSecret || isSecretOfKubernetes(trimmed)
 	}
 	return c
+}
+
+// isSecretOfKubernetes reports whether a text says that its document is a Secret of Kubernetes.
+func isSecretOfKubernetes(text string) bool {
+	return strings.Contains(text, "kind: Secret") || strings.Contains(text, `"kind": "Secret"`)
 }
 
 // indentation returns the column at which the name of a line begins, after the dashes of lists.

@@ -8,8 +8,9 @@ import "strings"
 // configuration files have a name such as "key" and a value that no word explains, and hold no secret: they refer to
 // one, or the value is an id or a content hash.
 type filter struct {
-	text  string
-	shape *shape
+	text       string
+	shape      *shape
+	secretData bool // the text can hold a Secret of Kubernetes
 }
 
 // leastScore is the lowest score of a secret. Half of all random texts of 10 letters and digits reach it, and 95 % of
@@ -128,12 +129,39 @@ const (
 	strongName
 )
 
-// canBeNamed reports whether the value at an index of a text can have the name of a credential.
-func canBeNamed(text string, at int) bool {
-	start, end := nameBefore(text, at)
-	name := text[start:end]
-	number := name != "" && trimNumber(name) == "" // the first part of a value such as 12:abc
-	return number || strengthOf(nameWords(name), true) != noCredential
+// canBeNamed reports whether the value at an index of the text can have the name of a credential.
+func (f *filter) canBeNamed(at int) bool {
+	start, end := nameBefore(f.text, at)
+	name := f.text[start:end]
+	return isNumber(name) || strengthOf(nameWords(name), true) != noCredential
+}
+
+// canBeGeneric reports whether isCredential can accept a value that the generic rule matches. That rule is the slowest,
+// and its keywords are in most files, so it should not see each UUID with a name such as "key".
+func (f *filter) canBeGeneric(value span) bool {
+	start, end := nameBefore(f.text, value.start)
+	name := f.text[start:end]
+	if isNumber(name) || f.text[value.start-1] == '=' && !f.beginsLine(start) { // the name can be a part of the value
+		return true
+	}
+	uuid := isUUID(f.text[value.start:value.end]) && !strings.HasPrefix(f.text[value.end:], "=")
+	switch strengthOf(nameWords(name), false) {
+	case strongName:
+		return !uuid
+	case weakName:
+		return !uuid && f.secretData
+	}
+	return false
+}
+
+// isNumber reports whether a name is the first part of a value such as 12:abc.
+func isNumber(name string) bool { return name != "" && trimNumber(name) == "" }
+
+// beginsLine reports whether only blanks, quotes and the dash of a list stand before an index on its line.
+func (f *filter) beginsLine(at int) bool {
+	line := f.text[max(0, at-before):at]
+	line = line[strings.LastIndexByte(line, '\n')+1:]
+	return len(line) < before && strings.Trim(line, " \t-\"'") == ""
 }
 
 // strengthOf says whether the words of a name stand for a credential. With vendor, a rule for the keys of one

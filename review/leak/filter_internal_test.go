@@ -75,7 +75,6 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
-// Without the parts, a rule would look at some bytes again for each value of a line.
 // TestNamesOfResources checks that the name of a secret in AWS is no secret, whatever its random end is.
 func TestNamesOfResources(t *testing.T) {
 	scanner, err := New()
@@ -94,6 +93,7 @@ func TestNamesOfResources(t *testing.T) {
 	}
 }
 
+// Without the parts, a rule would look at some bytes again for each value of a line.
 func TestTheRulesSeeEachByteOnce(t *testing.T) {
 	s := newShape()
 	g := &generator{r: rand.New(rand.NewPCG(1, 1))}
@@ -113,6 +113,24 @@ func TestTheRulesSeeEachByteOnce(t *testing.T) {
 		}
 		if last == 0 {
 			t.Errorf("%.20q: no part", unit)
+		}
+	}
+}
+
+// TestTheGenericRuleSeesNoIDs checks that the generic rule, which is slow, does not see ids named "key". It
+// would match them, and they are no secrets.
+func TestTheGenericRuleSeesNoIDs(t *testing.T) {
+	s := newShape()
+	const uuid, random = "e22487a8-feb8-4591-95aa-14b193930cb4", "q7RbXo2mZk9TvL4c"
+	for text, want := range map[string]bool{
+		"key: " + uuid: false, "- first_key: \"" + uuid + "\"": false, "api_key: " + uuid: false, "KEY=" + uuid: false,
+		"key: on-" + random + "-stopped": false, "auth: {key: " + random + "}": false,
+		"api_key: " + random: true, "kind: Secret\ndata:\n  key: " + random: true, "password: key=" + random: true,
+		"token: 12:" + random: true, "password: key=" + uuid: true, "key: " + uuid + "\npassword: " + random: true,
+	} {
+		_, parts := s.parts([]byte(text + "\n"))
+		if len(parts) != 1 || parts[0].generic != want {
+			t.Errorf("%q: is %+v, want that the generic rule sees it: %v", text, parts, want)
 		}
 	}
 }

@@ -21,7 +21,6 @@ package leak
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -95,14 +94,14 @@ func (s *Scanner) Scan(name string, data []byte) []review.Leak {
 // matches returns the secrets in a text.
 func (s *Scanner) matches(data []byte) []match {
 	if s.unfiltered {
-		return withoutGeneric(s.rules.scan(string(data), []span{{0, len(data), true}}))
+		return withoutGeneric(s.rules.scan(string(data), []span{{0, len(data), true, true}}, nil))
 	}
 	text, parts := s.shape.parts(withXMLNames(data))
 	if len(parts) == 0 {
 		return nil
 	}
 	f := &filter{text: text, shape: s.shape}
-	return withoutGeneric(slices.DeleteFunc(s.rules.scan(text, parts), func(m match) bool { return !f.accepts(&m) }))
+	return withoutGeneric(s.rules.scan(text, parts, f.accepts))
 }
 
 // withoutReferences replaces expressions of Pouncet and of other tools by spaces. Names in them are not secrets.

@@ -11,6 +11,7 @@ import (
 type span struct {
 	start, end int
 	named      bool // a value in it has the name of a credential
+	generic    bool // a value in it can be one that the generic rule reports
 }
 
 // The lengths of the parts, in bytes. The name before a value and the signs between them are shorter than before; the
@@ -48,8 +49,11 @@ func (s *shape) parts(data []byte) (text string, parts []span) {
 		return "", nil
 	}
 	text = string(data)
+	f := &filter{text: text, secretData: isSecretOfKubernetes(text)}
 	for _, r := range runs {
-		parts = append(parts, span{max(0, r.start-before), min(r.end, r.start+longest) + after, canBeNamed(text, r.start)})
+		named := f.canBeNamed(r.start)
+		parts = append(parts, span{start: max(0, r.start-before), end: min(r.end, r.start+longest) + after,
+			named: named, generic: named && f.canBeGeneric(r)})
 	}
 	return text, joinSpans(parts, len(text))
 }
@@ -74,6 +78,7 @@ func joinSpans(spans []span, length int) []span {
 		if n := len(out); n > 0 && s.start <= out[n-1].end {
 			out[n-1].end = max(out[n-1].end, s.end)
 			out[n-1].named = out[n-1].named || s.named
+			out[n-1].generic = out[n-1].generic || s.generic
 			continue
 		}
 		out = append(out, s)

@@ -150,8 +150,9 @@ func (l *lines) match(pattern *regexp.Regexp) bool {
 	return matched
 }
 
-// scan returns what the rules match in some parts of a text, in the order of the parts and the rules.
-func (s *ruleSet) scan(text string, parts []span) []match {
+// scan returns what the rules match in some parts of a text, in the order of the parts and the rules. If accepts is
+// set, it decides which matches are secrets.
+func (s *ruleSet) scan(text string, parts []span, accepts func(*match) bool) []match {
 	var found []match
 	around := &lines{text: text}
 	line, counted := 0, 0 // text[:counted] holds this many newlines
@@ -160,16 +161,30 @@ func (s *ruleSet) scan(text string, parts []span) []match {
 		counted = part.start
 		mask := s.keywords.in(text[part.start:part.end])
 		for i := range s.Rules {
-			if r := &s.Rules[i]; mask.has(i) && (part.named || !r.assignment) {
-				found = s.apply(r, around, part, line, found)
+			if r := &s.Rules[i]; mask.has(i) && part.canMatch(r) {
+				found = s.apply(r, around, part, line, found, accepts)
 			}
 		}
 	}
 	return found
 }
 
-// apply appends the matches of one rule in a part of a text that begins in a line.
-func (s *ruleSet) apply(r *rule, around *lines, part span, line int, found []match) []match {
+// canMatch reports whether a part can have a value that a rule matches.
+func (s *span) canMatch(r *rule) bool {
+	switch {
+	case !r.assignment:
+		return true
+	case r.ID == genericRule:
+		return s.generic
+	}
+	return s.named
+}
+
+// apply appends the matches of one rule in a part of a text that begins in a line. The lists of what a rule allows are
+// large, so they come last.
+func (s *ruleSet) apply(
+	r *rule, around *lines, part span, line int, found []match, accepts func(*match) bool,
+) []match {
 	text, counted := around.text, part.start
 	for _, at := range r.pattern().FindAllStringIndex(text[part.start:part.end], -1) {
 		start, end := part.start+at[0], part.start+at[1]
@@ -182,13 +197,17 @@ func (s *ruleSet) apply(r *rule, around *lines, part span, line int, found []mat
 		next := min(start+1, len(text))
 		line += strings.Count(text[counted:next], "\n")
 		counted = next
+		newlines := len(text[start:end]) - len(strings.TrimLeft(text[start:end], "\n"))
+		m := match{rule: r, line: line, start: start + newlines, whole: whole, secret: secret}
+		if accepts != nil && !accepts(&m) {
+			continue
+		}
 		around.move(start, start+len(whole))
 		allows := func(a allowlist) bool { return a.allows(secret, whole, around) }
 		if allows(s.Allowlist) || slices.ContainsFunc(r.Allowlists, allows) {
 			continue
 		}
-		start += len(text[start:end]) - len(strings.TrimLeft(text[start:end], "\n"))
-		found = append(found, match{rule: r, line: line, start: start, whole: whole, secret: secret})
+		found = append(found, m)
 	}
 	return found
 }

@@ -78,7 +78,7 @@ func TestScanCompilesOnlyTheRulesOfItsKeywords(t *testing.T) {
 		rules.Rules[i].pattern = func() *regexp.Regexp { used++; return compiled() }
 	}
 	text := "aws: {access_key: " + secret + "}\n"
-	rules.scan(text, []span{{0, len(text), true}})
+	rules.scan(text, []span{{0, len(text), true, true}}, nil)
 	if used == 0 || used > 10 {
 		t.Errorf("%d rules were used for a text with one key", used)
 	}
