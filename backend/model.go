@@ -250,9 +250,15 @@ func CompareUsages(a, b Object) int {
 		strings.Compare(a.Source, b.Source), strings.Compare(x.Environment, y.Environment))
 }
 
+// The lengths that a generated value can have, in characters.
+const (
+	MinGeneratedLength = 8
+	MaxGeneratedLength = 1024
+)
+
 // Generate makes the backend draw a random value, which it never shows.
 type Generate struct {
-	// Length is the number of characters, 8 to 1024. 0 means 32, or the nearest length that the type's schema allows.
+	// Length is from MinGeneratedLength to MaxGeneratedLength. 0 means 32, or the nearest length that the type's schema allows.
 	Length   int    `json:"length,omitempty"`
 	Alphabet string `json:"alphabet,omitempty"` // the characters to draw from; "" means letters and digits
 }

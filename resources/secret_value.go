@@ -69,7 +69,7 @@ func generateAttribute() schema.SingleNestedAttribute {
 				Optional: true,
 				MarkdownDescription: "Number of characters. Between 8 and 1024. Defaults to `32`, or to the nearest " +
 					"length that the schema of the type allows.",
-				Validators: []validator.Int64{int64validator.Between(8, 1024)},
+				Validators: []validator.Int64{int64validator.Between(backend.MinGeneratedLength, backend.MaxGeneratedLength)},
 			},
 			"alphabet": schema.StringAttribute{
 				Optional: true,

@@ -23,12 +23,8 @@ import (
 
 const lettersAndDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-// The lengths of a generated value, in characters.
-const (
-	leastGenerated   = 8
-	mostGenerated    = 1024
-	defaultGenerated = 32
-)
+// defaultGenerated is the length of a generated value in characters, if nobody chooses one and the schema allows it.
+const defaultGenerated = 32
 
 // uuidBits is the entropy of a random UUID (RFC 9562, section 5.4).
 const uuidBits = 122
@@ -299,13 +295,13 @@ func (e *Engine) generateText(g backend.Generate, in secretType, b *budget) (gen
 		return generatedValue{}, err
 	}
 	if most < 0 {
-		most = mostGenerated
+		most = backend.MaxGeneratedLength
 	}
-	least, most = max(least, leastGenerated), min(most, mostGenerated)
+	least, most = max(least, backend.MinGeneratedLength), min(most, backend.MaxGeneratedLength)
 	if least > most {
 		return generatedValue{}, backend.Errorf(backend.CodeInvalid,
 			"a value of secret type %q cannot be generated: its schema allows no length from %d to %d characters", in.row.Name,
-			leastGenerated, mostGenerated).
+			backend.MinGeneratedLength, backend.MaxGeneratedLength).
 			WithHint("give a value").At("generate")
 	}
 	if g.Length == 0 {
@@ -314,7 +310,7 @@ func (e *Engine) generateText(g backend.Generate, in secretType, b *budget) (gen
 	if g.Alphabet == "" {
 		g.Alphabet = lettersAndDigits
 	}
-	if g.Length < leastGenerated || g.Length > mostGenerated {
+	if g.Length < backend.MinGeneratedLength || g.Length > backend.MaxGeneratedLength {
 		return generatedValue{}, backend.Errorf(backend.CodeInvalid, "a generated value of %d characters is not supported",
 			g.Length).
 			WithHint("choose a length from %d to %d", least, most).At("generate")

@@ -133,8 +133,8 @@ func parseGenerator(mark any, schema map[string]any) (generator, error) {
 		return g, fmt.Errorf(`a key pair requires "type": "object"`)
 	case g.KeyPair == "" && schema["type"] != "string":
 		return g, fmt.Errorf(`a generated text requires "type": "string"`)
-	case g.Length != 0 && (g.Length < leastGenerated || g.Length > mostGenerated):
-		return g, fmt.Errorf("length must be from %d to %d", leastGenerated, mostGenerated)
+	case g.Length != 0 && (g.Length < backend.MinGeneratedLength || g.Length > backend.MaxGeneratedLength):
+		return g, fmt.Errorf("length must be from %d to %d", backend.MinGeneratedLength, backend.MaxGeneratedLength)
 	case g.Alphabet != "" && backend.CheckAlphabet(g.Alphabet) != nil:
 		return g, fmt.Errorf("alphabet must have 10 to 1024 characters, each once")
 	}
@@ -153,7 +153,7 @@ func defaultLength(schema map[string]any) int {
 	if most, ok := schema["maxLength"].(float64); ok {
 		length = min(length, most)
 	}
-	return int(min(max(length, leastGenerated), mostGenerated))
+	return int(min(max(length, backend.MinGeneratedLength), backend.MaxGeneratedLength))
 }
 
 // countMarks counts the marks in a schema. The members of properties and of definitions are no keywords, and what

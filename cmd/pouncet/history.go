@@ -204,13 +204,7 @@ func (a *app) rollbackCommand(o objectCommand) *cobra.Command {
 	c.Flags().StringVar(&to, "to", "", "`version` whose value is written again: a number, a tag, or \"previous\"")
 	c.Flags().StringVar(&note, "note", "", "`text` that says why; it is kept with the version")
 	c.Flags().Int64Var(&expect, "expect", 0, "fail unless the secret is at this `version`")
-	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
-		if to == "" {
-			return usage(c, "--to is required: the version whose value is written again")
-		}
-		if err := checkVersions(to); err != nil {
-			return err
-		}
+	run := a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		secret, err := a.findReference(ctx, s, o, args[0])
 		if err != nil {
 			return err
@@ -219,6 +213,18 @@ func (a *app) rollbackCommand(o objectCommand) *cobra.Command {
 			Note: flagValue(c, "note", note), Expect: flagValue(c, "expect", expect)})
 		return markMissing(err)
 	})
+	c.RunE = func(c *cobra.Command, args []string) error {
+		switch {
+		case to == "":
+			return usage(c, "--to is required: the version whose value is written again")
+		case expect < 0:
+			return usage(c, "--expect must not be negative")
+		}
+		if err := checkVersions(to); err != nil {
+			return err
+		}
+		return run(c, args)
+	}
 	return c
 }
 

@@ -57,8 +57,9 @@ func (v *valueFlags) read(a *app, c *cobra.Command, into *backend.Change) error 
 	switch {
 	case v.sources() > 1:
 		return exclusive(c, "--stdin and --file")
-	case c.Flags().Changed("length") && (v.length < 8 || v.length > 1024):
-		return usage(c, "the value of --length must be from 8 to 1024").withHint("leave it out for the default length")
+	case c.Flags().Changed("length") && (v.length < backend.MinGeneratedLength || v.length > backend.MaxGeneratedLength):
+		return usage(c, "--length is %d; it must be from %d to %d", v.length, backend.MinGeneratedLength,
+			backend.MaxGeneratedLength).withHint("leave it out for the default length")
 	case (v.length != 0 || v.alphabet != "") && !v.generate:
 		return usage(c, "--length and --alphabet require --generate")
 	case v.trim && !v.stdin && v.file == "":

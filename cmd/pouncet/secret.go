@@ -81,6 +81,9 @@ func (a *app) setSecretCommand(o objectCommand) *cobra.Command {
 			"fail unless the secret is at this `version`; 0 means that it does not exist")
 		mayBeEmpty(c, "note", "type")
 	}, func(c *cobra.Command, change *backend.Change) error {
+		if expect < 0 {
+			return usage(c, "--expect must not be negative")
+		}
 		change.Note = flagValue(c, "note", note)
 		change.Type = flagValue(c, "type", typeKey)
 		change.Visibility = flagValue(c, "visibility", backend.Visibility(visibility))

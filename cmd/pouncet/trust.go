@@ -139,8 +139,12 @@ func (a *app) setTrustCommand() *cobra.Command {
 		return nil
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if f.session != 0 && (time.Duration(f.session) < time.Minute || time.Duration(f.session)%time.Minute != 0) {
+		session := time.Duration(f.session)
+		switch {
+		case session != 0 && (session < time.Minute || session%time.Minute != 0):
 			return usage(c, "--session must be a number of minutes, such as 15m")
+		case session > backend.MaxSessionMinutes*time.Minute:
+			return usage(c, "--session must be at most 12h")
 		}
 		return run(c, args)
 	}
