@@ -4,7 +4,6 @@ package engine_test
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/backend/servicetest"
-	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 )
 
 // bearer makes calls as a server does for the bearer of a token.
@@ -55,19 +53,5 @@ func TestAccess(t *testing.T) {
 		parts := embedded(t, open.Config{})
 		checkAtEnd(t, parts)
 		return parts.Engine, func(token string) backend.Service { return bearer{parts, token} }
-	})
-}
-
-// Two servers share a database, and each call goes to the other one: a change of rights by one has its effect in both.
-func TestAccessOnPostgreSQL(t *testing.T) {
-	postgrestest.Shared(t)
-	servicetest.RunAccessAgain(t, func(t *testing.T) (backend.Service, func(string) backend.Service) {
-		address := postgrestest.Database(t)
-		key := "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "kms.key"))
-		one, other := serverOn(t, address, key), serverOn(t, address, key)
-		checkAtEnd(t, one)
-		return servicetest.InTurn(one.Engine, other.Engine), func(token string) backend.Service {
-			return servicetest.InTurn(bearer{one, token}, bearer{other, token})
-		}
 	})
 }

@@ -5,33 +5,18 @@ package engine_test
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"testing"
 
-	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open/onpostgres"
-	"github.com/pouncet/terraform-provider-pouncet/backend/servicetest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/storetest"
 )
 
 func TestMain(m *testing.M) { os.Exit(postgrestest.Run(m)) }
 
-// Two servers share a database, each with its own caches, and each call goes to the other one. The functions of all
-// transactions run twice.
-func TestConformanceOnPostgreSQL(t *testing.T) {
-	postgrestest.Shared(t)
-	servicetest.RunAgain(t, func(t *testing.T) backend.Service {
-		address := postgrestest.Database(t)
-		key := "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "kms.key"))
-		one, other := serverOn(t, address, key), serverOn(t, address, key)
-		checkAtEnd(t, one)
-		return servicetest.InTurn(one.Engine, other.Engine)
-	})
-}
-
-// serverOn opens a database as a server does, and creates what is missing.
+// serverOn opens a database as a server does, and creates what is missing. The functions of all transactions run twice.
+// The conformance suite runs on PostgreSQL in package httpapi.
 func serverOn(t *testing.T, address, kmsKey string) *open.Parts {
 	t.Helper()
 	database := onpostgres.Database(address, "")

@@ -18,6 +18,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open/onpostgres"
 	"github.com/pouncet/terraform-provider-pouncet/backend/servicetest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/storetest"
 )
 
 func TestMain(m *testing.M) { os.Exit(postgrestest.Run(m)) }
@@ -52,51 +53,75 @@ func TestAccess(t *testing.T) {
 	})
 }
 
-// Two servers share a PostgreSQL database, and each call goes to the other one.
+// shared is a new deployment in a PostgreSQL database.
+type shared struct{ kmsKey, token string }
+
+// deployments are databases with a new deployment, whose first token is for a workload.
+var deployments = postgrestest.Template[shared]{Fill: func(t testing.TB, address, dir string) shared {
+	d := shared{kmsKey: "file://" + filepath.ToSlash(filepath.Join(dir, "kms.key"))}
+	parts, first, err := open.Server(t.Context(), open.ServerConfig{KMSKey: d.kmsKey,
+		Database: onpostgres.Database(address, "")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	makeWorkload(t, parts)
+	if err := parts.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d.token = first.Token
+	return d
+}}
+
+// twoServers runs two servers on a database with a new deployment. It returns their URLs and the first token. With
+// twice, the functions of all transactions run twice, as they may: see store.Store.
+func twoServers(t *testing.T, twice bool) (urls [2]string, token string) {
+	t.Helper()
+	address, deployment := deployments.Database(t)
+	database := onpostgres.Database(address, "")
+	if once := database.Open; twice {
+		database.Open = func(ctx context.Context) (open.SharedStore, error) {
+			s, err := once(ctx)
+			if err == nil {
+				s.Store = storetest.Twice(s.Store)
+			}
+			return s, err
+		}
+	}
+	for i := range urls {
+		parts, _, err := open.Server(t.Context(), open.ServerConfig{KMSKey: deployment.kmsKey, Database: database})
+		if err != nil {
+			t.Fatal(err)
+		}
+		urls[i] = serve(t, parts)
+		if i == 1 {
+			t.Cleanup(func() { // the rows fit their signatures and states, whatever a case has done
+				if found, err := parts.Verify(context.Background()); len(found) > 0 || err != nil {
+					t.Errorf("the check finds %v, %v", found, err)
+				}
+			})
+		}
+	}
+	return urls, deployment.token
+}
+
+// Two servers share a PostgreSQL database, each with its own caches, and each call goes to the other one.
 func TestConformanceOnPostgreSQL(t *testing.T) {
 	postgrestest.Shared(t)
-	servers := func(t *testing.T) backend.Service {
-		address := postgrestest.Database(t)
-		c := open.ServerConfig{KMSKey: "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "kms.key")),
-			Database: onpostgres.Database(address, "")}
-		var servers []backend.Service
-		token := ""
-		for range 2 {
-			parts, first, err := open.Server(t.Context(), c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if first != nil {
-				token = first.Token
-				makeWorkload(t, parts)
-			}
-			servers = append(servers, served(t, parts, token))
+	servers := func(twice bool) func(t *testing.T) backend.Service {
+		return func(t *testing.T) backend.Service {
+			urls, token := twoServers(t, twice)
+			return servicetest.InTurn(client(t, urls[0], token), client(t, urls[1], token))
 		}
-		return servicetest.InTurn(servers...)
 	}
-	servicetest.RunAgain(t, servers)
-	servicetest.RunRecorded(t, servers)
+	servicetest.RunAgain(t, servers(true))
+	servicetest.RunRecorded(t, servers(false))
 }
 
 // Two servers share a PostgreSQL database, and each call goes to the other one: both decide alike, at any time.
 func TestAccessOnPostgreSQL(t *testing.T) {
 	postgrestest.Shared(t)
 	servicetest.RunAccessAgain(t, func(t *testing.T) (backend.Service, func(string) backend.Service) {
-		c := open.ServerConfig{KMSKey: "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "kms.key")),
-			Database: onpostgres.Database(postgrestest.Database(t), "")}
-		var urls []string
-		admin := ""
-		for range 2 {
-			parts, first, err := open.Server(t.Context(), c)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if first != nil {
-				admin = first.Token
-				makeWorkload(t, parts)
-			}
-			urls = append(urls, serve(t, parts))
-		}
+		urls, admin := twoServers(t, true)
 		as := func(token string) backend.Service {
 			return servicetest.InTurn(client(t, urls[0], token), client(t, urls[1], token))
 		}

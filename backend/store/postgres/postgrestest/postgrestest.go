@@ -36,13 +36,14 @@ type Server struct {
 const User = "pouncet"
 
 var shared struct {
-	once   sync.Once
-	server *Server
-	absent string
-	err    error
-	number atomic.Int64
-	mu     sync.Mutex
-	idle   []string // databases that tests have used
+	once    sync.Once
+	server  *Server
+	absent  string
+	err     error
+	number  atomic.Int64
+	mu      sync.Mutex
+	idle    []string // databases that tests have used
+	folders []string // of templates
 }
 
 // Run runs the tests of a package and stops the server that they have started. Call it in TestMain.
@@ -50,6 +51,9 @@ func Run(m *testing.M) int {
 	code := m.Run()
 	if shared.server != nil {
 		shared.server.Stop()
+	}
+	for _, dir := range shared.folders {
+		_ = os.RemoveAll(dir)
 	}
 	return code
 }
@@ -78,18 +82,31 @@ func Database(t testing.TB) string {
 	s := Shared(t)
 	name := takeIdle()
 	if name == "" {
-		name = fmt.Sprintf("test_%d", shared.number.Add(1))
-		s.Exec(t, "postgres", "CREATE DATABASE "+name)
+		name = s.create(t)
 	}
 	t.Cleanup(func() {
-		s.Exec(t, "postgres", `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '`+name+`';
-			ALTER DATABASE `+name+` RESET ALL`)
+		s.disconnect(t, name)
 		s.Exec(t, name, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS pouncet CASCADE")
 		shared.mu.Lock()
 		defer shared.mu.Unlock()
 		shared.idle = append(shared.idle, name)
 	})
 	return s.URL(name)
+}
+
+// create creates an empty database and returns its name.
+func (s *Server) create(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprintf("test_%d", shared.number.Add(1))
+	s.Exec(t, "postgres", "CREATE DATABASE "+name)
+	return name
+}
+
+// disconnect ends all connections to a database and resets its settings.
+func (s *Server) disconnect(t testing.TB, name string) {
+	t.Helper()
+	s.Exec(t, "postgres", `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '`+name+`';
+		ALTER DATABASE `+name+` RESET ALL`)
 }
 
 func takeIdle() string {
