@@ -258,7 +258,8 @@ const (
 
 // Generate makes the backend draw a random value, which it never shows.
 type Generate struct {
-	// Length is from MinGeneratedLength to MaxGeneratedLength. 0 means 32, or the nearest length that the type's schema allows.
+	// Length is from MinGeneratedLength to MaxGeneratedLength. 0 means 32, or the nearest length that the schema of the
+	// type allows.
 	Length   int    `json:"length,omitempty"`
 	Alphabet string `json:"alphabet,omitempty"` // the characters to draw from; "" means letters and digits
 }
