@@ -256,8 +256,11 @@ func readSettings(folder string) (settings, error) {
 	text, err := readSmallFile(path, maxSettings)
 	if err != nil {
 		e := backend.Errorf(backend.CodeUnavailable, "reading the backend's settings: %w", err)
-		if errors.Is(err, fs.ErrNotExist) {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			e = e.WithHint("restore the file from a backup")
+		case errors.Is(err, fs.ErrPermission):
+			e = e.WithHint("make the user that runs Pouncet the owner of the folder and of its files")
 		}
 		return s, e
 	}

@@ -67,3 +67,34 @@ func TestUncreatedReportsAFolderThatItMayNotWrite(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestSettingsThatMayNotBeReadAreReported(t *testing.T) {
+	dir, err := os.MkdirTemp("/tmp", "pouncet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	home := filepath.Join(dir, open.Folder)
+	if _, err := open.Init(t.Context(), open.Config{Path: home}); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{filepath.Join(home, "config.json"), home} {
+		if err := os.Chmod(home, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, 0); err != nil {
+			t.Fatal(err)
+		}
+		err := withoutPrivileges(t, func() error {
+			_, err := open.Open(t.Context(), open.Config{Path: home})
+			return err
+		})
+		if err == nil || !strings.Contains(err.Error(), "config.json: permission denied") ||
+			!strings.Contains(backend.AsError(err).Hint, "the user that runs Pouncet") {
+			t.Errorf("%s: %v, %q", path, err, backend.AsError(err).Hint)
+		}
+	}
+}

@@ -90,7 +90,8 @@ func (s *Store) classify(code int, cause error) *backend.Error {
 			return s.movedError()
 		}
 		return backend.Errorf(backend.CodeUnavailable, "database %s cannot be opened", s.path).
-			WithHint("let this user read and write the file and its folder, and check the limit of open files")
+			WithHint("let this user read and write the file, those beside it that end in -wal and -shm, and its folder; check " +
+				"the limit of open files")
 	case lib.SQLITE_IOERR:
 		return backend.Errorf(backend.CodeUnavailable, "the disk of database %s reports an error (SQLite code %d)",
 			s.path, code).WithHint("check the log of the system, the disk and the user's disk quota")

@@ -361,7 +361,11 @@ func TestWrongValuesAreRefused(t *testing.T) {
 				"requires metrics.service"},
 			"an authority alone": {append(slices.Clone(required), "--set",
 				"tls.insecureBehindProxy=true,tls.clientCASecretName=x"), "requires tls.secretName"},
-			"a ratio": {[]string{"--set", "tracing.samplingRatio=2"}, "samplingRatio"},
+			"a tag with a space":  {[]string{"--set-string", "image.tag=a b"}, "tag"},
+			"a tag with a digest": {[]string{"--set-string", "image.tag=a@b"}, "tag"},
+			"a repository":        {[]string{"--set", "image.repository=Bad Repository"}, "repository"},
+			"a part of too many":  {[]string{"--set", "podDisruptionBudget.maxUnavailable=101%"}, "maxUnavailable"},
+			"a ratio":             {[]string{"--set", "tracing.samplingRatio=2"}, "samplingRatio"},
 		} {
 			t.Run(filepath.Base(helm)+"/"+name, func(t *testing.T) {
 				values := c.values
