@@ -144,19 +144,24 @@ func (d draftPart) object(in *project, draft string, now present) (backend.Objec
 	if s.Stale, err = d.stale(now); err != nil {
 		return backend.Object{}, err
 	}
-	var target *backend.Object
-	if row, ok := now[d.place()]; ok && row.ID == d.Target && s.Action == backend.ActionUpdate {
-		o, err := d.targetObject(row, in)
-		if err != nil {
-			return backend.Object{}, err
-		}
-		target = &o
-	}
+	row, compared := now[d.place()]
+	compared = compared && row.ID == d.Target && s.Action == backend.ActionUpdate
+	var target *backend.Object // decoded for the first attribute, because most changes only set a value
 	if c.Rename != nil {
 		s.Rename, s.Changed = *c.Rename, append(s.Changed, "name")
 	}
 	for _, a := range backend.AttributeTable {
-		if !a.Given(&c) || target != nil && a.Same(&c, target) || slices.Contains(notShown, a.Name) {
+		if !a.Given(&c) || slices.Contains(notShown, a.Name) {
+			continue
+		}
+		if compared && target == nil {
+			o, err := d.targetObject(row, in)
+			if err != nil {
+				return backend.Object{}, err
+			}
+			target = &o
+		}
+		if target != nil && a.Same(&c, target) {
 			continue
 		}
 		if a.Name == "generate" || a.Name == "from_version" {

@@ -19,15 +19,16 @@ type tx struct {
 	store   *Store
 	signers *signers
 
-	known    map[string]knownObject // the objects that were read or written, by id
-	deltas   map[string]sum         // what to add to a state, by its name
-	created  map[string]bool        // states that did not exist before
-	ended    map[string]bool        // states of projects whose row was deleted
-	counters map[string]uint64      // of the states that were saved
-	deleted  map[string][]string    // the ids of secrets and tokens that were deleted, by their project
-	raised   bool                   // the generation gets new bytes at the end
-	seen     map[string]uint64      // the counters that this process had seen before the transaction began
-	timeline int64                  // of the database, at that time
+	known    map[string]knownObject      // the objects that were read or written, by id
+	macs     map[store.VersionKey][]byte // of the versions that were read or written
+	deltas   map[string]sum              // what to add to a state, by its name
+	created  map[string]bool             // states that did not exist before
+	ended    map[string]bool             // states of projects whose row was deleted
+	counters map[string]uint64           // of the states that were saved
+	deleted  map[string][]string         // the ids of secrets and tokens that were deleted, by their project
+	raised   bool                        // the generation gets new bytes at the end
+	seen     map[string]uint64           // the counters that this process had seen before the transaction began
+	timeline int64                       // of the database, at that time
 
 	logs []string // the names of the states of logs to which records were added
 
@@ -39,8 +40,8 @@ var _ store.Tx = (*tx)(nil)
 func newWriter(inner store.Tx, s *Store, keys *signers, counted *counters) *tx {
 	return &tx{
 		Tx: inner, store: s, signers: keys, seen: counted.seen, timeline: counted.timeline,
-		known: map[string]knownObject{}, deltas: map[string]sum{}, created: map[string]bool{}, ended: map[string]bool{},
-		counters: map[string]uint64{},
+		known: map[string]knownObject{}, macs: map[store.VersionKey][]byte{}, deltas: map[string]sum{},
+		created: map[string]bool{}, ended: map[string]bool{}, counters: map[string]uint64{},
 	}
 }
 
@@ -141,8 +142,15 @@ func (t *tx) Versions(ctx context.Context, keys []store.VersionKey) ([]store.Ver
 	rows, err := t.Tx.Versions(ctx, keys)
 	for i := range rows {
 		t.verifyVersion(&rows[i])
+		if t.macs != nil { // nothing is written otherwise
+			t.macs[versionKey(rows[i])] = rows[i].DeploymentMAC
+		}
 	}
 	return rows, err
+}
+
+func versionKey(v store.Version) store.VersionKey {
+	return store.VersionKey{Project: v.Project, Object: v.Object, Version: v.Version}
 }
 
 // VersionsOf implements store.Tx. It verifies the versions only with their sealed bytes.
@@ -177,6 +185,7 @@ func (t *tx) DeleteVersion(ctx context.Context, key store.VersionKey) error {
 	if err := t.Tx.DeleteVersion(ctx, key); err != nil {
 		return err
 	}
+	delete(t.macs, key)
 	name := projectState(key.Project)
 	for _, v := range rows {
 		if v.Untrusted != nil {
@@ -317,19 +326,27 @@ func (t *tx) noteDeleted(project, id string) {
 // DeleteObjects implements store.Tx.
 func (t *tx) DeleteObjects(ctx context.Context, project string, ids []string) error {
 	before := make([]knownObject, len(ids))
-	var keys []store.VersionKey
+	var versions []store.Version // the MACs of those that were read before, and rows
+	var unknown []store.VersionKey
 	for i, id := range ids {
 		var err error
 		if before[i], err = t.present(ctx, id); err != nil {
 			return err
 		}
-		if o := before[i].row; o.Version > 0 {
-			keys = append(keys, store.VersionKey{Project: o.Project, Object: id, Version: o.Version})
+		o := before[i].row
+		key := store.VersionKey{Project: o.Project, Object: id, Version: o.Version}
+		if mac := t.macs[key]; mac != nil {
+			versions = append(versions, store.Version{Object: id, Version: o.Version, DeploymentMAC: mac})
+		} else if o.Version > 0 {
+			unknown = append(unknown, key)
 		}
 	}
-	versions, err := t.Tx.Versions(ctx, keys)
-	if err != nil {
-		return err
+	if len(unknown) > 0 {
+		rows, err := t.Tx.Versions(ctx, unknown)
+		if err != nil {
+			return err
+		}
+		versions = append(versions, rows...)
 	}
 	if err := t.Tx.DeleteObjects(ctx, project, ids); err != nil {
 		return err
@@ -359,6 +376,7 @@ func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
 	if err := t.Tx.InsertVersion(ctx, v); err != nil {
 		return err
 	}
+	t.macs[versionKey(v)] = v.DeploymentMAC
 	t.add(projectState(v.Project), t.signers.versionSummand(v))
 	return nil
 }
