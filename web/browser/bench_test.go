@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -79,10 +80,19 @@ new PerformanceObserver(l => l.getEntries().forEach(e => { window.longest = Math
 new PerformanceObserver(l => l.getEntries().forEach(e => { if (!e.hadRecentInput) window.shift += e.value; }))
 	.observe({type: "layout-shift", buffered: true});`
 
+// measures are what a page measures of itself, when it has come to rest.
+const measures = `new Promise(done => setTimeout(() => {
+	const t = performance.getEntriesByType("navigation")[0];
+	done({"ms-interactive": t.domContentLoadedEventEnd - t.responseStart, "ms-server": t.responseStart - t.requestStart,
+		"ms-longest-task": window.longest, "shift": window.shift, "kB": t.transferSize / 1000,
+		"elements": document.querySelectorAll("*").length});
+}, 300))`
+
 // BenchmarkPages loads the matrix and the list of a project with 1,000 secrets in each of five environments. It reports
 // the time until the page is interactive, that of the server, the longest task, and the shift of the layout, in a
-// real Chromium. These times are longer if other programs run. So it also reports what the tasks of the page took of the
-// processors, which is what the limit of 200 ms is for, and the number of elements.
+// real Chromium. These times are longer if other programs run. So it also reports what all tasks of the page and what
+// the longest one took of the processors, which is what the limits of 200 ms and 50 ms are for, and the number of
+// elements.
 func BenchmarkPages(b *testing.B) {
 	d := newBackend(b)
 	environments := []string{"dev", "prod", "test", "stage", "demo"}
@@ -103,15 +113,16 @@ func BenchmarkPages(b *testing.B) {
 		"holes": "/ui/p/default/matrix?only=holes", "different": "/ui/p/default/matrix?only=different"} {
 		b.Run(name, func(b *testing.B) {
 			sums := map[string]float64{}
+			least := math.Inf(1) // of the longest tasks of all loads: other programs and the first load only add to it
 			for b.Loop() {
-				p.open(path)
-				for unit, n := range evaluate[map[string]float64](p, `new Promise(done => setTimeout(() => {
-					const t = performance.getEntriesByType("navigation")[0];
-					done({"ms-interactive": t.domContentLoadedEventEnd - t.responseStart,
-						"ms-server": t.responseStart - t.requestStart,
-						"ms-longest-task": window.longest, "shift": window.shift, "kB": t.transferSize / 1000,
-						"elements": document.querySelectorAll("*").length});
-				}, 300))`) {
+				var measured map[string]float64
+				task := p.longestTask(func() {
+					p.open(path)
+					measured = evaluate[map[string]float64](p, measures)
+				})
+				sums["ms-longest-cpu"] += task
+				least = min(least, task)
+				for unit, n := range measured {
 					sums[unit] += n
 				}
 				sums["ms-cpu"] += 1000 * p.processorTime()
@@ -121,6 +132,9 @@ func BenchmarkPages(b *testing.B) {
 			}
 			if cpu := sums["ms-cpu"] / float64(b.N); cpu > 200 {
 				b.Errorf("the tasks of the page take %.0f ms of the processors, and 200 is the limit", cpu)
+			}
+			if least > 50 {
+				b.Errorf("the longest task takes %.0f ms of the processor, and 50 is the limit", least)
 			}
 			if sums["shift"] > 0 {
 				b.Errorf("the layout shifts by %f", sums["shift"])
