@@ -87,11 +87,14 @@ func oidcTrustSource() *objectSource {
 	}
 	return &objectSource{
 		kind: backend.KindTrust, name: "pouncet_oidc_trust", key: "name",
-		description: "Reads a trust, which says which identity tokens of an OpenID Connect issuer are accepted. The " +
-			"token of the provider needs `bind` everywhere.",
+		description: "Reads a trust, which says which identity tokens of an OpenID Connect issuer, or which client\n" +
+			"certificates, are accepted. The token of the provider needs `bind` everywhere.",
 		fields: objectFields(backend.KindTrust,
-			stringField("issuer", "URL of the issuer.", func(o backend.Object) string { return trust(o).Issuer }),
-			stringField("audience", "Audience that the tokens have.",
+			boolField("certificate", "Whether the trust accepts client certificates, and no identity tokens.",
+				func(o backend.Object) bool { return trust(o).Certificate }),
+			stringField("issuer", "URL of the issuer. Null for certificates.",
+				func(o backend.Object) string { return trust(o).Issuer }),
+			stringField("audience", "Audience that the tokens have. Null for certificates.",
 				func(o backend.Object) string { return trust(o).Audience }),
 			mapField("claims", "Conditions on claims. All of them must hold.",
 				func(o backend.Object) map[string]string { return trust(o).Claims }),

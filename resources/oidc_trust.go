@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
@@ -35,6 +36,8 @@ var (
 	_ resource.ResourceWithImportState = (*oidcTrust)(nil)
 	_ resource.ResourceWithIdentity    = (*oidcTrust)(nil)
 	_ resource.ResourceWithModifyPlan  = (*oidcTrust)(nil)
+
+	_ resource.ResourceWithValidateConfig = (*oidcTrust)(nil)
 )
 
 // NewOIDCTrust returns the resource pouncet_oidc_trust.
@@ -42,8 +45,9 @@ func NewOIDCTrust() resource.Resource {
 	r := &oidcTrust{managedResource: newManaged[oidcTrustModel]()}
 	r.kind = backend.KindTrust
 	r.schemaNames = map[string]string{"trust": "issuer"}
-	for attribute, name := range map[string]string{"issuer": "issuer", "audience": "audience", "claims": "claims",
-		"principal": "principal", "subject": "subject_claim", "session_minutes": "session_minutes", "keys": "keys"} {
+	for attribute, name := range map[string]string{"certificate": "certificate", "issuer": "issuer",
+		"audience": "audience", "claims": "claims", "principal": "principal", "subject": "subject_claim",
+		"session_minutes": "session_minutes", "keys": "keys", "reuse": "reuse", "any_subject": "any_subject"} {
 		r.schemaNames["trust."+attribute] = name
 	}
 	return r
@@ -52,6 +56,7 @@ func NewOIDCTrust() resource.Resource {
 type oidcTrustModel struct {
 	ID             types.String         `tfsdk:"id"`
 	Name           types.String         `tfsdk:"name"`
+	Certificate    types.Bool           `tfsdk:"certificate"`
 	Issuer         types.String         `tfsdk:"issuer"`
 	Audience       types.String         `tfsdk:"audience"`
 	Claims         types.Map            `tfsdk:"claims"`
@@ -74,25 +79,32 @@ func (*oidcTrust) Metadata(_ context.Context, _ resource.MetadataRequest, resp *
 
 func (*oidcTrust) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Manages a trust: it says which identity tokens of an OpenID Connect issuer are accepted, " +
-			"such as those of pipelines on GitHub or GitLab. A caller that presents one gets a session for a short time, " +
-			"without a stored token. A trust has no rights until a `pouncet_role_binding` gives it some, to `trust:NAME` " +
-			"or to one subject.\n\nA trust belongs to the backend, and to no project. The token of the provider needs all " +
-			"rights everywhere, because a trust can be bound to any role. Every change of a trust ends its sessions at " +
-			"once. A trust that is replaced keeps its bindings. Between its deletion and its creation, it accepts no " +
-			"identity token.",
+		MarkdownDescription: "Manages a trust: it says which identity tokens of an OpenID Connect issuer are accepted,\n" +
+			"such as those of pipelines on GitHub or GitLab, or which client certificates. A caller that presents one\n" +
+			"gets a session for a short time, without a stored token. A trust has no rights until a\n" +
+			"`pouncet_role_binding` gives it some, to `trust:NAME` or to one subject.\n\nA trust belongs to the backend, and " +
+			"to no project. The token of the provider needs all rights everywhere, because a trust can be bound to any " +
+			"role. Every change of a trust ends its sessions at once. A trust that is replaced keeps its bindings. Between " +
+			"its deletion and its creation, it accepts no identity token.",
 		Attributes: map[string]schema.Attribute{
 			"id":   idAttribute(),
 			"name": nameAttribute(backend.KindTrust, "Name of the trust."),
+			"certificate": schema.BoolAttribute{
+				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+				MarkdownDescription: "Whether the trust accepts client certificates of the authorities of the\n" +
+					"server (`--client-ca`), and no identity tokens. Its conditions are on the names in the certificate: `san_uri`\n" +
+					"and `san_dns`. It has no issuer, audience, keys or reuse. Defaults to `false`.",
+			},
 			"issuer": schema.StringAttribute{
-				Required: true, Validators: []validator.String{validIssuer},
-				MarkdownDescription: "URL of the issuer, exactly as the claim `iss` of its tokens has it. Plain HTTP is for " +
-					"issuers on the machine of the server.",
+				Optional: true, Validators: []validator.String{validIssuer},
+				MarkdownDescription: "URL of the issuer, exactly as the claim `iss` of its tokens has it. Plain HTTP is\n" +
+					"for issuers on the machine of the server. Required for identity tokens.",
 			},
 			"audience": schema.StringAttribute{
-				Required: true, Validators: []validator.String{stringvalidator.LengthBetween(1, backend.MaxClaimBytes)},
-				MarkdownDescription: "The only audience that the tokens may have, in the claim `aud`: the URL of the server, " +
-					"or the client id of an application. No other service should accept the same one.",
+				Optional: true, Validators: []validator.String{stringvalidator.LengthBetween(1, backend.MaxClaimBytes)},
+				MarkdownDescription: "The only audience that the tokens may have, in the claim `aud`: the URL of the\n" +
+					"server, or the client id of an application. No other service should accept the same one. Required for\n" +
+					"identity tokens.",
 			},
 			"claims": schema.MapAttribute{
 				Optional: true, ElementType: types.StringType,
@@ -116,10 +128,10 @@ func (*oidcTrust) Schema(ctx context.Context, _ resource.SchemaRequest, resp *re
 					stringvalidator.OneOf(string(backend.Person), string(backend.Workload))},
 			},
 			"subject_claim": schema.StringAttribute{
-				Optional: true, Computed: true, Default: stringdefault.StaticString(backend.Trust{}.SubjectClaim()),
+				Optional: true, Computed: true, PlanModifiers: []planmodifier.String{usualSubject{}},
 				Validators: []validator.String{stringvalidator.LengthBetween(1, backend.MaxClaimBytes)},
-				MarkdownDescription: "Claim that names the caller in bindings and in the audit log. Defaults to `sub`. The " +
-					"claim `email` counts only if the issuer has verified it.",
+				MarkdownDescription: "Claim that names the caller in bindings and in the audit log. Defaults to `sub`,\n" +
+					"and to `san_uri` for certificates. The claim `email` counts only if the issuer has verified it.",
 			},
 			"session_minutes": schema.Int64Attribute{
 				Optional: true, Computed: true, Default: int64default.StaticInt64(backend.DefaultSessionMinutes),
@@ -154,10 +166,51 @@ var validIssuer = ruleValidator{
 	check:       backend.CheckIssuer,
 }
 
+// usualSubject plans the claim that names the caller if the configuration does not: it depends on the kind of trust.
+type usualSubject struct{}
+
+func (usualSubject) Description(context.Context) string {
+	return "Defaults to the claim that names the caller for this kind of trust."
+}
+
+func (u usualSubject) MarkdownDescription(ctx context.Context) string { return u.Description(ctx) }
+
+func (usualSubject) PlanModifyString(
+	ctx context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse,
+) {
+	if !req.ConfigValue.IsNull() {
+		return
+	}
+	var certificate types.Bool
+	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("certificate"), &certificate)...)
+	resp.PlanValue = types.StringUnknown()
+	if !certificate.IsUnknown() {
+		resp.PlanValue = types.StringValue(backend.Trust{Certificate: certificate.ValueBool()}.SubjectClaim())
+	}
+}
+
+// ValidateConfig reports what a trust in identity tokens lacks, before there is a backend that could say so.
+func (*oidcTrust) ValidateConfig(
+	ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse,
+) {
+	var m oidcTrustModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	if resp.Diagnostics.HasError() || m.Certificate.IsUnknown() || m.Certificate.ValueBool() {
+		return
+	}
+	for name, value := range map[string]types.String{"issuer": m.Issuer, "audience": m.Audience} {
+		if value.IsNull() {
+			resp.Diagnostics.AddAttributeError(path.Root(name), "Missing "+name, "The argument \""+name+"\" is required "+
+				"for a trust in identity tokens.\n\nSet it, or certificate = true for a trust in client certificates.")
+		}
+	}
+}
+
 func (m *oidcTrustModel) operationTimeouts() timeouts.Value { return m.Timeouts }
 func (m *oidcTrustModel) id() string                        { return m.ID.ValueString() }
 func (m *oidcTrustModel) complete(*oidcTrustModel) bool {
-	return !m.Name.IsUnknown() && !m.Issuer.IsUnknown() && !m.Audience.IsUnknown() && isKnownMap(m.Claims) &&
+	return !m.Name.IsUnknown() && !m.Certificate.IsUnknown() && !m.Issuer.IsUnknown() &&
+		!m.Audience.IsUnknown() && isKnownMap(m.Claims) &&
 		!m.AnySubject.IsUnknown() && !m.Principal.IsUnknown() && !m.SubjectClaim.IsUnknown() &&
 		!m.SessionMinutes.IsUnknown() && !m.Reuse.IsUnknown() && !m.Keys.IsUnknown()
 }
@@ -165,7 +218,8 @@ func (m *oidcTrustModel) complete(*oidcTrustModel) bool {
 func (m *oidcTrustModel) set(ctx context.Context, o backend.Object, diags *diag.Diagnostics) {
 	m.ID, m.Name, m.Description = types.StringValue(o.ID), types.StringValue(o.Name), optionalString(o.Description)
 	if t := o.Trust; t != nil {
-		m.Issuer, m.Audience = types.StringValue(t.Issuer), types.StringValue(t.Audience)
+		m.Certificate = types.BoolValue(t.Certificate)
+		m.Issuer, m.Audience = optionalString(t.Issuer), optionalString(t.Audience)
 		m.Claims = labelsValue(ctx, t.Claims, m.Claims, diags)
 		m.AnySubject, m.Reuse = types.BoolValue(t.AnySubject), types.BoolValue(t.Reuse)
 		m.Principal, m.SubjectClaim = types.StringValue(string(t.Principal)), types.StringValue(t.SubjectClaim())
@@ -178,7 +232,8 @@ func (m *oidcTrustModel) set(ctx context.Context, o backend.Object, diags *diag.
 
 func (m *oidcTrustModel) trust() backend.Trust {
 	t := backend.Trust{
-		Issuer: m.Issuer.ValueString(), Audience: m.Audience.ValueString(), Claims: stringMap(m.Claims),
+		Certificate: m.Certificate.ValueBool(), Issuer: m.Issuer.ValueString(),
+		Audience: m.Audience.ValueString(), Claims: stringMap(m.Claims),
 		AnySubject: m.AnySubject.ValueBool(), Principal: backend.PrincipalKind(m.Principal.ValueString()),
 		Subject: m.SubjectClaim.ValueString(), SessionMinutes: int(m.SessionMinutes.ValueInt64()),
 		Reuse: m.Reuse.ValueBool(),

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
@@ -203,6 +205,38 @@ func TestWrongTrustsFailInThePlan(t *testing.T) {
 			PlanOnly: true, ExpectError: regexp.MustCompile("(?s)" + strings.ReplaceAll(c.want, " ", `\s+`)),
 		})
 	}
+	for argument, want := range map[string]string{"issuer": `The argument "issuer" is required`,
+		"audience": `The argument "audience" is required`} {
+		var arguments string
+		for name, value := range right {
+			if name != argument {
+				arguments += fmt.Sprintf("  %s = %s\n", name, value)
+			}
+		}
+		steps = append(steps, acctest.Step{
+			Config:   b.Config("resource \"pouncet_oidc_trust\" \"t\" {\n  name = \"t\"\n" + arguments + "}\n"),
+			PlanOnly: true, ExpectError: regexp.MustCompile("(?s)" + strings.ReplaceAll(want, " ", `\s+`)),
+		})
+	}
+	for argument, want := range map[string]string{
+		`issuer = "https://issuer.example.com"`: `in certificates cannot have issuer`,
+		`audience = "x"`:                        `in certificates cannot have audience`,
+		`reuse = true`:                          `in certificates cannot have reuse`,
+		`any_subject = true`:                    `in certificates cannot have any_subject`,
+		`keys = "{\"keys\":[{}]}"`:              `in certificates cannot have keys`,
+		`subject_claim = "sub"`:                 `A certificate has no claim "sub"`,
+		`description = "without a condition"`:   `has no condition`,
+	} {
+		claims := `claims = { san_uri = "spiffe://acme.example/*" }`
+		if want == "has no condition" {
+			claims = ""
+		}
+		steps = append(steps, acctest.Step{
+			Config: b.Config("resource \"pouncet_oidc_trust\" \"t\" {\n  name = \"t\"\n  certificate = true\n  " + claims +
+				"\n  " + argument + "\n}\n"),
+			PlanOnly: true, ExpectError: regexp.MustCompile("(?s)" + strings.ReplaceAll(want, " ", `\s+`)),
+		})
+	}
 	for _, c := range []struct{ to, want string }{
 		{`trust:nobody`, `Trust "nobody" does not exist`}, {`trust:`, `name is empty|is required|is not a valid`},
 		{`trust:x/`, `subject of the trust is empty`},
@@ -241,6 +275,39 @@ func TestTrustArguments(t *testing.T) {
 		acctest.Step{Config: b.Config(accessTrust("t", "t", "acme/shop"))},
 		acctest.Step{Config: b.Config(accessTrust("t", "t", "acme/shop")),
 			Import: &acctest.Import{Address: "pouncet_oidc_trust.t", ID: "t"}},
+	)
+}
+
+// certificateTrust returns a block of a trust in client certificates.
+func certificateTrust(more string) string {
+	return "resource \"pouncet_oidc_trust\" \"t\" {\n  name = \"t\"\n  certificate = true\n" + more + "}\n"
+}
+
+// A trust in certificates has the claim of certificates as its subject, and becomes one in identity tokens in place.
+func TestTrustsInCertificates(t *testing.T) {
+	b := acctest.New(t)
+	uri := b.Config(certificateTrust("  claims = { san_uri = \"spiffe://acme.example/ns/shop/*\" }\n") + `
+data "pouncet_oidc_trust" "t" { name = pouncet_oidc_trust.t.name }
+output "read" { value = "${data.pouncet_oidc_trust.t.certificate} ${data.pouncet_oidc_trust.t.subject_claim}" }
+`)
+	dns := b.Config(certificateTrust(
+		"  claims = { san_dns = \"*.acme.example\" }\n  subject_claim = \"san_dns\"\n  session_minutes = 5\n"))
+	identity := b.Config(accessTrust("t", "t", "acme/shop"))
+	subject := func(claim string) statecheck.StateCheck {
+		return acctest.Attr("pouncet_oidc_trust.t", "subject_claim", claim)
+	}
+	imported := func(config string) acctest.Step {
+		return acctest.Step{Config: config, Import: &acctest.Import{Address: "pouncet_oidc_trust.t", ID: "t"}}
+	}
+	acctest.Run(t,
+		acctest.Step{Config: uri, StateChecks: acctest.Checks(subject("san_uri"), acctest.Output("read", "true san_uri"),
+			acctest.NoAttr("pouncet_oidc_trust.t", "issuer"))},
+		imported(uri),
+		acctest.Step{Config: uri, PlanOnly: true},
+		acctest.Step{Config: dns},
+		imported(dns),
+		acctest.Step{Config: identity, StateChecks: acctest.Checks(subject("sub"))},
+		acctest.Step{Config: uri, StateChecks: acctest.Checks(subject("san_uri"))},
 	)
 }
 

@@ -15,10 +15,11 @@ import (
 
 // Serve starts `pouncet server` on a free port, waits until it listens, and returns its URL. env is the whole
 // environment of the server. The server stops when the test ends, and fails the test if it ends with an error.
-func Serve(t testing.TB, env []string) string {
+func Serve(t testing.TB, env []string, args ...string) string {
 	t.Helper()
 	ctx := context.WithoutCancel(t.Context()) // the cleanup stops the server
-	server := exec.CommandContext(ctx, Pouncet(t), "server", "--quiet", "--listen", "127.0.0.1:0")
+	server := exec.CommandContext(ctx, Pouncet(t), append([]string{"server", "--quiet", "--listen", "127.0.0.1:0"},
+		args...)...)
 	server.Env = env
 	stderr, err := server.StderrPipe()
 	if err != nil {

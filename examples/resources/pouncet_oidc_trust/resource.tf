@@ -17,3 +17,10 @@ resource "pouncet_role_binding" "github" {
   to      = "trust:${pouncet_oidc_trust.github.name}"
   project = "default"
 }
+
+# Services of a mesh, with client certificates of an authority of the server (--client-ca).
+resource "pouncet_oidc_trust" "mesh" {
+  name        = "mesh"
+  certificate = true
+  claims      = { san_uri = "spiffe://acme.example/ns/shop/*" }
+}
