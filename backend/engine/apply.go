@@ -62,6 +62,9 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	if set.Draft != "" {
 		return e.stage(ctx, set, call)
 	}
+	if err := e.prepareRegistrations(ctx, set, call); err != nil {
+		return nil, err
+	}
 	for {
 		outcomes, committed, err := e.applyOnce(ctx, set, call)
 		if committed {
@@ -84,6 +87,8 @@ type applyCall struct {
 	keys    *keyset
 	checks  *checks // of schemas and values
 	guesses *guesses
+
+	registrations registrations
 }
 
 // applyOnce runs the transaction of a set until it has all keys and checks. It reports whether the set is committed;

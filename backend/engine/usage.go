@@ -36,7 +36,7 @@ func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 		return backend.Outcome{}, r.access.denied(backend.RightRegister, "register", "usages in project "+
 			backend.Quote(p.row.Name), p, backend.Place{})
 	}
-	before, err := r.tx.Objects(r.ctx, store.Filter{Kind: c.Kind, Project: p.row.ID, Type: c.Name})
+	before, err := r.registered(c, p)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
@@ -61,10 +61,8 @@ func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 			return backend.Outcome{}, err
 		}
 	}
-	if len(remove) > 0 {
-		if err := r.tx.DeleteObjects(r.ctx, p.row.ID, remove); err != nil {
-			return backend.Outcome{}, err
-		}
+	if err := r.removeUsages(c, p, remove); err != nil {
+		return backend.Outcome{}, err
 	}
 	n := len(rows)
 	out := backend.Outcome{Action: backend.ActionUpdate,
@@ -82,8 +80,8 @@ func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 	return out, nil
 }
 
-// compareUsages returns the rows that a registration adds, and the ids of those that it removes.
-func compareUsages(before, after []store.Object) (add []store.Object, remove []string) {
+// compareUsages returns the rows that a registration adds, and those that it removes.
+func compareUsages(before, after []store.Object) (add, remove []store.Object) {
 	present, wanted := map[string]bool{}, map[string]bool{}
 	for _, row := range before {
 		present[usageKey(row)] = true
@@ -97,7 +95,7 @@ func compareUsages(before, after []store.Object) (add []store.Object, remove []s
 	}
 	for _, row := range before {
 		if !wanted[usageKey(row)] {
-			remove = append(remove, row.ID)
+			remove = append(remove, row)
 		}
 	}
 	return add, remove
@@ -180,43 +178,24 @@ func checkSource(c backend.Change) error {
 
 // usageRows returns the rows of a registration, without duplicates.
 func (r *run) usageRows(c backend.Change, p *project) ([]store.Object, error) {
-	var rows []store.Object
-	seen := map[string]bool{}
-	for _, u := range c.Usages {
-		if u.Kind != backend.KindSecret && u.Kind != backend.KindScopedValue {
-			return nil, backend.Errorf(backend.CodeInvalid,
-				"a usage of kind %q is not supported: a usage refers to a secret or a scoped value", u.Kind).At("usages")
-		}
-		if err := backend.CheckName(u.Kind, u.Name); err != nil {
-			return nil, err.At("usages")
-		}
-		if len(u.File) > backend.MaxFileBytes {
-			return nil, backend.Errorf(backend.CodeTooLarge, "the name of file %s has %d bytes; the limit is %d",
-				backend.Quote(u.File), len(u.File), backend.MaxFileBytes).At("usages")
-		}
-		if err := backend.CheckLine("the name of file "+backend.Quote(u.File), u.File); err != nil {
-			return nil, err.At("usages")
-		}
-		u.Scope = scopeOrProject(u.Scope)
-		if err := backend.CheckScope(u.Scope); err != nil {
-			return nil, err.At("usages")
-		}
-		environment, err := p.environmentForNew(u.Environment)
-		if err != nil {
-			return nil, err
-		}
-		if environment.ID == backend.AnyEnvironment {
-			return nil, backend.Errorf(backend.CodeInvalid,
-				"environment %q is not valid for a usage: a usage belongs to one environment", backend.AnyEnvironment).At("usages")
-		}
-		text, err := json.Marshal(usageAttributes{Kind: u.Kind, File: u.File, Line: u.Line, Column: u.Column, Source: c.Name})
-		if err != nil {
-			return nil, err
+	described, err := r.describedUsages(c)
+	if err != nil {
+		return nil, err
+	}
+	rows, seen := make([]store.Object, 0, len(described)), make(map[string]bool, len(described))
+	environments := map[string]string{}
+	for _, u := range described {
+		environment, ok := environments[u.Environment]
+		if !ok {
+			if environment, err = p.usageEnvironment(u.Environment); err != nil {
+				return nil, err
+			}
+			environments[u.Environment] = environment
 		}
 		row := store.Object{
-			Kind: c.Kind, ID: newID(), Project: p.row.ID, Environment: environment.ID, Scope: u.Scope, Type: c.Name,
-			Link: u.Name, Name: usageName(u.Name, text),
-			Revision: 1, Attributes: text, CreatedAt: r.now, UpdatedAt: r.now,
+			Kind: c.Kind, ID: newID(), Project: p.row.ID, Environment: environment, Scope: u.Scope, Type: c.Name,
+			Link: u.Name, Name: u.rowName,
+			Revision: 1, Attributes: u.attributes, CreatedAt: r.now, UpdatedAt: r.now,
 		}
 		if at := p.at(row); !r.access.May(backend.RightRegister, at) {
 			return nil, r.access.denied(backend.RightRegister, "register", "a usage of "+what(u.Kind, u.Name, p, at), p, at)
@@ -227,6 +206,16 @@ func (r *run) usageRows(c backend.Change, p *project) ([]store.Object, error) {
 		}
 	}
 	return rows, nil
+}
+
+// usageEnvironment returns the id of the environment of a new usage.
+func (p *project) usageEnvironment(nameOrID string) (string, error) {
+	e, err := p.environmentForNew(nameOrID)
+	if err == nil && e.ID == backend.AnyEnvironment {
+		err = backend.Errorf(backend.CodeInvalid,
+			"environment %q is not valid for a usage: a usage belongs to one environment", backend.AnyEnvironment).At("usages")
+	}
+	return e.ID, err
 }
 
 type usageAttributes struct {

@@ -95,6 +95,10 @@ type Tx interface {
 	// Count counts the objects that f selects. It ignores Limit, AfterName and AfterID.
 	Count(ctx context.Context, f Filter) (int, error)
 
+	// ObjectIDs lists the ids of the objects that f selects, in the order of Objects. It ignores Limit, AfterName and
+	// AfterID. It reads no other column, so that nothing of an object is verified.
+	ObjectIDs(ctx context.Context, f Filter) ([]string, error)
+
 	// InsertObject adds an object. ErrExists means that its id is taken.
 	//
 	// A place (kind, project, environment, scope, name) is unique at the end of the transaction. Until then, several

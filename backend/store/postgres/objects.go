@@ -162,6 +162,12 @@ func (t *tx) Count(ctx context.Context, f store.Filter) (int, error) {
 	return n, err
 }
 
+// ObjectIDs implements store.Tx.
+func (t *tx) ObjectIDs(ctx context.Context, f store.Filter) ([]string, error) {
+	where, args := selection(f)
+	return t.texts(ctx, "SELECT o.id FROM object o WHERE "+where+" ORDER BY o.name, o.id", args...)
+}
+
 // Lookup implements store.Tx.
 func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry)) error {
 	// OFFSET 0 makes PostgreSQL look up each name in the index. Otherwise a plan that is made while the table has no

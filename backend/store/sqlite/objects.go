@@ -174,6 +174,21 @@ func (t *tx) Count(ctx context.Context, f store.Filter) (int, error) {
 	return n, err
 }
 
+// ObjectIDs implements store.Tx.
+func (t *tx) ObjectIDs(ctx context.Context, f store.Filter) ([]string, error) {
+	if len(t.deferred) > 0 { // the order is that of the real names, which the table does not have yet
+		f.Limit, f.AfterName, f.AfterID = 0, "", ""
+		objects, err := t.Objects(ctx, f)
+		ids := make([]string, 0, len(objects))
+		for _, o := range objects {
+			ids = append(ids, o.ID)
+		}
+		return ids, err
+	}
+	where, args := t.selection(f)
+	return t.texts(ctx, "SELECT o.id FROM object o WHERE "+where+" ORDER BY +o.name, o.id", args...)
+}
+
 // The lookup seeks once per name in the index of the place, and compares the few environments and scopes of the name in
 // the index. The unary plus in inCondition keeps SQLite from a seek for every combination of the three. The query does
 // not fetch columns that the caller knows, and it fetches the texts as one column: every column costs 0.1 µs, half as

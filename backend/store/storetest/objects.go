@@ -165,7 +165,11 @@ var objectTests = []test{
 			if n, err := tx.Count(ctx, store.Filter{Kind: a.Kind, Name: "b"}); err != nil || n != 2 {
 				e.Errorf("while two objects share a place, Count returns %d (%v)", n, err)
 			}
-			var ids []string
+			ids, err := tx.ObjectIDs(ctx, store.Filter{Kind: a.Kind, Project: "p", Name: "b", Limit: 1})
+			if err != nil || len(ids) != 2 || ids[0] != rows[0].ID || ids[1] != rows[1].ID {
+				e.Errorf("while two objects share a place, ObjectIDs returns %v (%v)", ids, err)
+			}
+			ids = nil
 			err = tx.Lookup(ctx, store.Lookup{
 				Kind: a.Kind, Project: "p", Environments: []string{"e"}, Scopes: []string{"project"}, Names: []string{"b"},
 			}, func(e store.Entry) { ids = append(ids, e.Object.ID+e.Object.Name) })
@@ -338,6 +342,13 @@ var objectTests = []test{
 				n, err := tx.Count(ctx, ignored)
 				if err != nil {
 					return err
+				}
+				ids, err := tx.ObjectIDs(ctx, ignored)
+				if err != nil {
+					return err
+				}
+				if !slices.EqualFunc(ids, objects, func(id string, o store.Object) bool { return id == o.ID }) {
+					e.Errorf("%+v lists the ids %v of %+v", c.filter, ids, objects)
 				}
 				if len(objects) != c.want || n != c.want {
 					e.Errorf("%+v lists %d and counts %d, want %d", c.filter, len(objects), n, c.want)
