@@ -4,6 +4,7 @@ package actions_test
 
 import (
 	"context"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -141,5 +142,47 @@ func TestRotationOfWhatDoesNotExist(t *testing.T) {
 	_, diags = invoke(t, p, "pouncet_rotate_secret", arguments)
 	if len(diags) != 1 || !strings.Contains(diags[0].Detail, "use after_create") {
 		t.Errorf("the action reports %v", diags)
+	}
+}
+
+// The plan of an action reports that the token may not make the change, and names its role. A planner may plan it.
+func TestPlanOfAnActionNamesTheRole(t *testing.T) {
+	b := acctest.New(t)
+	b.SetSecret("dev", "db", "CANARY-before")
+	b.Stage("release", secret(backend.OpSet, "db", "CANARY-after"))
+	handler, _ := acctest.Serve(t, b.Path)
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	for role, wants := range map[backend.Role]map[string]string{
+		backend.RoleViewer:  {"pouncet_rotate_secret": `role "viewer"`, "pouncet_deploy_draft": `role "viewer"`},
+		backend.RoleRuntime: {"pouncet_rotate_secret": `role "runtime"`, "pouncet_deploy_draft": `role "runtime"`},
+		backend.RoleAuditor: {"pouncet_rotate_secret": `role "auditor"`, "pouncet_deploy_draft": `role "auditor"`},
+		backend.RolePlanner: {"pouncet_rotate_secret": ""},
+		backend.RoleEditor:  {"pouncet_rotate_secret": "", "pouncet_deploy_draft": ""},
+	} {
+		p := acctest.NewProcess(t, map[string]string{"endpoint": server.URL, "token": b.Token(role)})
+		for action, want := range wants {
+			arguments := map[string]string{"name": "db", "environment": "dev"}
+			if action == "pouncet_deploy_draft" {
+				arguments = map[string]string{"name": "release"}
+			}
+			planned, err := p.Server.PlanAction(t.Context(), &tfprotov6.PlanActionRequest{
+				ActionType: action,
+				Config:     p.Config(p.Schemas.ActionSchemas[action].Schema.ValueType(), arguments),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch diags := planned.Diagnostics; {
+			case want == "" && len(diags) == 0:
+			case want != "" && len(diags) == 1 && strings.Contains(diags[0].Detail, want) &&
+				diags[0].Severity == tfprotov6.DiagnosticSeverityError:
+			default:
+				t.Errorf("%s: the plan of %s reports %v, want %q", role, action, diags, want)
+			}
+		}
+	}
+	if b.Secret("dev", "db") != "CANARY-before" {
+		t.Error("a plan changed the value")
 	}
 }

@@ -496,7 +496,7 @@ resource "pouncet_secret_type" "object_ENV" {
 
 // A change by somebody else after the plan stops the apply, which then overwrites nothing.
 func TestStalePlan(t *testing.T) {
-	changes := map[string][]string{ // by what the error names
+	changes := map[string][]string{ // of secrets, by what the error names
 		"labels":        {"secret", "set", "labels", "--env", "dev", "--label", "z=1"},
 		"version":       {"secret", "set", "version", "--env", "dev", "--generate"},
 		"description":   {"secret", "set", "description", "--env", "dev", "--description", "theirs"},
@@ -513,6 +513,21 @@ resource "pouncet_secret" "s" {
   environment = "dev"
   description = %q
   value_wo    = "v"
+}
+resource "pouncet_secret_type" "t" {
+  key         = "shown"
+  description = %[2]q
+  schema      = jsonencode({ type = "string" })
+}
+resource "pouncet_scoped_value" "v" {
+  name        = "plain"
+  environment = "dev"
+  description = %[2]q
+  value_json  = "1"
+}
+resource "pouncet_environment" "e" {
+  name        = "stage"
+  description = %[2]q
 }`, strings.Join(names, `", "`), description))
 	}
 	config("one")
@@ -522,6 +537,9 @@ resource "pouncet_secret" "s" {
 	for _, args := range changes {
 		w.pouncet(args...)
 	}
+	w.pouncet("type", "set", "shown", "--display-name", "theirs")
+	w.pouncet("value", "set", "plain", "--env", "dev", "--json-value", "2")
+	w.pouncet("env", "set", "stage", "--protected")
 	out := acctest.OneLine(w.Fails("apply", "-input=false", "-no-color", "plan"))
 	for _, name := range names {
 		secret := strings.Replace(name, "name", "theirs", 1) // the new name of the renamed one
@@ -529,9 +547,19 @@ resource "pouncet_secret" "s" {
 			t.Errorf("the errors do not have %q:\n%s", want, out)
 		}
 	}
+	for _, want := range []string{
+		`Secret type "shown" was changed after the plan: display_name`,
+		`Scoped value "plain" was changed after the plan: value_json`,
+		`Environment "stage" was changed after the plan: protected`,
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the errors do not have %q:\n%s", want, out)
+		}
+	}
 	if strings.Contains(w.pouncet("secret", "list", "--env", "dev", "--json"), `"two"`) {
 		t.Error("the apply overwrote a secret")
 	}
+	w.pouncet("env", "set", "stage", "--protected=false")
 	w.Must("destroy", "-auto-approve", "-input=false", "-no-color")
 }
 
