@@ -438,6 +438,10 @@ resource "pouncet_secret_type" "t_ENV" {
 	moves := func(key string) string {
 		return strings.NewReplacer("t_ENV", key+"_ENV", `"word"`, `"`+key+`-ENV"`).Replace(typed(true))
 	}
+	strict := func(key string, length int, value string) string {
+		return strings.NewReplacer(`"word"`, `"`+key+`-ENV"`, "t_ENV", key+"_ENV", `type = "string"`,
+			fmt.Sprintf(`type = "string", minLength = %d`, length), `= "v"`, `= "`+value+`"`).Replace(typed(true))
+	}
 	shrinks := func(keys ...string) string { // the secret has the last type, "c"
 		list := fmt.Sprintf(`
 locals { types_ENV = ["%s"] }
@@ -481,6 +485,10 @@ resource "pouncet_secret_type" "object_ENV" {
 		},
 		{name: "a type goes together with its use", before: typed(true), after: typed(false), secrets: m{"s": "v"}},
 		{name: "a new type replaces another one", before: moves("w"), after: moves("q"), secrets: m{"s": "v"}},
+		{
+			name: "a stricter type under another key comes with a value that fits it", before: strict("word", 1, "v"),
+			after: strict("words", 4, "vvvv"), secrets: m{"s": "vvvv"},
+		},
 		{name: "a list of types shrinks", before: shrinks("d", "c"), after: shrinks("c"), secrets: m{"s": "v"}},
 		{
 			name:   "another type comes with a value that is known late",
