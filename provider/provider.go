@@ -78,6 +78,7 @@ func (p *pouncet) Schema(_ context.Context, _ provider.SchemaRequest, resp *prov
 				MarkdownDescription: "Name or id of the project of all resources and data sources that do not set " +
 					"`project`. Can also be set with the environment variable `POUNCET_PROJECT`. Defaults to " +
 					"`default`.",
+				Validators: []validator.String{resources.ValidProject},
 			},
 			"configuration": schema.StringAttribute{
 				Optional:            true,

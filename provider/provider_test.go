@@ -65,6 +65,9 @@ func TestProviderConfiguration(t *testing.T) {
 		fails([]string{`endpoint = "not a url"`, token}, project, `(?s)not\s+the\s+URL`),
 		fails([]string{fmt.Sprintf("path = %q", b.Path), `project = "nowhere"`},
 			"data \"pouncet_environment\" \"e\" {\n  name = \"dev\"\n}\n", `(?s)nowhere.*default`),
+		// The configuration may create a project that does not exist yet, but none of this name.
+		fails([]string{fmt.Sprintf("path = %q", b.Path), `project = " "`},
+			"resource \"pouncet_environment\" \"e\" {\n  name = \"new\"\n}\n", `(?s)Invalid project.*name " " is not valid`),
 		acctest.Step{
 			// An unknown endpoint must not count as no endpoint: the provider would use the embedded backend.
 			Config: `

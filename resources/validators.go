@@ -44,6 +44,13 @@ var ValidAlphabet validator.String = ruleValidator{
 	check:       backend.CheckAlphabet,
 }
 
+// ValidProject accepts the name or the id of a project, which may not exist yet.
+var ValidProject validator.String = ruleValidator{
+	description: "must be the name or id of a project",
+	summary:     "Invalid project",
+	check:       func(s string) *backend.Error { return backend.CheckName(backend.KindProject, s) },
+}
+
 // validBase64 accepts a value in base64. The error never shows it.
 var validBase64 = ruleValidator{
 	description: "must be base64 of at least one byte",
