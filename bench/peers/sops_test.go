@@ -26,14 +26,18 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
-// BenchmarkSOPS fails if the process that renders needs more than 0.6 times the processor time of SOPS.
+// BenchmarkSOPS fails if the process that renders needs more than 0.4 times the processor time of SOPS, or that process
+// and the server together more than 0.9 times. The usual results are 0.26 and 0.7, of which the start of the server is a
+// part. SOPS decrypts with a key of age, and the server with a key in a file, so that no program waits for a KMS.
 func BenchmarkSOPS(b *testing.B) {
 	theirs, ours := newSOPS(b), newPouncet(b)
 	theirs.run(b)
 	ours.run(b, ours.endpoint)
 	var ratios, clock, us, them []float64
+	rounds := 1
 	for b.Loop() {
 		for range 15 {
+			rounds++
 			var t, o float64
 			ts := seconds(func() { t = theirs.run(b) })
 			os := seconds(func() { o = ours.run(b, ours.endpoint) })
@@ -41,13 +45,18 @@ func BenchmarkSOPS(b *testing.B) {
 			us, them = append(us, 1000*o), append(them, 1000*t)
 		}
 	}
+	server := 1000 * ours.stop(b) / float64(rounds)
+	both := (median(us) + server) / median(them)
 	b.ReportMetric(median(ratios), "x-of-sops")
+	b.ReportMetric(both, "x-of-sops-with-server")
 	b.ReportMetric(median(clock), "x-of-sops-by-clock")
 	b.ReportMetric(median(us), "render-cpu-ms")
+	b.ReportMetric(server, "server-cpu-ms")
 	b.ReportMetric(median(them), "sops-cpu-ms")
 	b.ReportMetric(0, "ns/op")
-	if x := median(ratios); x > 0.6 {
-		b.Errorf("pouncet needs %.2f times the processor time of SOPS, want at most 0.6", x)
+	if x := median(ratios); x > 0.4 || both > 0.9 {
+		b.Errorf("pouncet needs %.2f times the processor time of SOPS, and %.2f times with its server, "+
+			"want at most 0.4 and 0.9", x, both)
 	}
 }
 
@@ -134,7 +143,20 @@ func (s sops) run(b testing.TB) float64 {
 	return output(b, cmd)
 }
 
-type pouncet struct{ binary, file, endpoint, token string }
+type pouncet struct {
+	binary, file, endpoint, token string
+	server                        *exec.Cmd
+}
+
+// stop stops the server, and returns how many seconds the processors worked for it.
+func (p pouncet) stop(b testing.TB) float64 {
+	b.Helper()
+	if err := p.server.Process.Signal(os.Interrupt); err != nil {
+		b.Fatal(err)
+	}
+	_ = p.server.Wait()
+	return processSeconds(p.server)
+}
 
 // newPouncet starts a server that has the values.
 func newPouncet(b testing.TB) pouncet {
@@ -176,7 +198,8 @@ func newPouncet(b testing.TB) pouncet {
 	}
 	binary := built(b, "pouncet")
 	file := write(b, func(i int) string { return fmt.Sprintf("{{ get_secret_value('s%d') }}", i) })
-	return pouncet{binary, file, serve(b, binary, home), strings.TrimSpace(string(token))}
+	endpoint, server := serve(b, binary, home)
+	return pouncet{binary, file, endpoint, strings.TrimSpace(string(token)), server}
 }
 
 func (p pouncet) run(b testing.TB, endpoint string) float64 {
@@ -186,7 +209,7 @@ func (p pouncet) run(b testing.TB, endpoint string) float64 {
 }
 
 // serve starts `pouncet server` on a free port and waits until it listens.
-func serve(b testing.TB, binary, home string) string {
+func serve(b testing.TB, binary, home string) (string, *exec.Cmd) {
 	b.Helper()
 	cmd := exec.Command(binary, "server", "--quiet", "--listen", "127.0.0.1:0")
 	cmd.Env = append(os.Environ(), "POUNCET_HOME="+home)
@@ -205,7 +228,7 @@ func serve(b testing.TB, binary, home string) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return endpoint
+	return endpoint, cmd
 }
 
 // delay starts a proxy that delays every request to an endpoint, and returns its URL.
