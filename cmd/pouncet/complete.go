@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -57,6 +58,7 @@ func (a *app) addCompletions(root *cobra.Command) {
 		"project":     a.completeNames(backend.KindProject),
 		"type":        a.completeNames(backend.KindSecretType),
 		"from-secret": a.completeNames(backend.KindSecret),
+		"draft":       a.completeNames(backend.KindDraft),
 		"scope":       a.completeScopes,
 		"profile":     completeProfiles,
 	}
@@ -94,8 +96,8 @@ func (a *app) addArguments(c *cobra.Command) {
 		f = a.completeNames(backend.KindSecret)
 	case strings.HasPrefix(first, "NAME-OR-ID"), strings.HasPrefix(first, "KEY-OR-ID"):
 		for _, kind := range []backend.Kind{backend.KindProject, backend.KindEnvironment, backend.KindSecretType,
-			backend.KindSecret, backend.KindScopedValue, backend.KindToken, backend.KindRole, backend.KindGroup,
-			backend.KindBinding, backend.KindTrust} {
+			backend.KindSecret, backend.KindScopedValue, backend.KindDraft, backend.KindToken, backend.KindRole,
+			backend.KindGroup, backend.KindBinding, backend.KindTrust} {
 			if kind.Command() == group {
 				f = a.completeNames(kind)
 			}
@@ -131,16 +133,17 @@ func completeProfiles(_ *cobra.Command, _ []string, begin string) ([]string, cob
 // completeNames completes the names of the objects of a kind, and some other words.
 func (a *app) completeNames(kind backend.Kind, others ...string) completion {
 	return func(c *cobra.Command, _ []string, begin string) ([]string, cobra.ShellCompDirective) {
-		names := append(objectNames(a.completionObjects(c, kind, begin)), others...)
+		names := append(objectNames(a.completionObjects(c, kind, begin, maxCompletions)), others...)
 		return matching(names, begin), cobra.ShellCompDirectiveNoFileComp
 	}
 }
 
-// completeScopes completes the scopes that entries of the project have.
+// completeScopes completes the scopes that entries of the project have. It reads all entries, as far as the time
+// allows: no list has the scopes alone.
 func (a *app) completeScopes(c *cobra.Command, _ []string, begin string) ([]string, cobra.ShellCompDirective) {
 	scopes := []string{backend.ProjectScope}
 	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
-		for _, o := range a.completionObjects(c, kind, "") {
+		for _, o := range a.completionObjects(c, kind, "", math.MaxInt) {
 			scopes = append(scopes, o.Scope)
 		}
 	}
@@ -161,8 +164,8 @@ func matching(words []string, begin string) []string {
 }
 
 // completionObjects returns the objects of a kind, as far as the backend lists them in time: those whose name begins
-// with a text, and perhaps others.
-func (a *app) completionObjects(c *cobra.Command, kind backend.Kind, begin string) []backend.Object {
+// with a text, and perhaps others, but not more than a number.
+func (a *app) completionObjects(c *cobra.Command, kind backend.Kind, begin string, most int) []backend.Object {
 	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
 	defer cancel()
 	if a.addSettingsFiles() != nil {
@@ -178,7 +181,7 @@ func (a *app) completionObjects(c *cobra.Command, kind backend.Kind, begin strin
 		return nil
 	}
 	defer func() { _ = b.Close() }()
-	q := backend.Query{Kind: kind, NamePrefix: begin, Limit: maxCompletions}
+	q := backend.Query{Kind: kind, NamePrefix: begin, Limit: min(most, backend.MaxPage)}
 	if o := (objectCommand{kind: kind}); kind != backend.KindProject && kind != backend.KindToken && !o.isAccess() {
 		q.Project = a.projectName()
 	}
@@ -188,16 +191,19 @@ func (a *app) completionObjects(c *cobra.Command, kind backend.Kind, begin strin
 	if c.Name() == "restore" {
 		q.Deleted, q.NamePrefix = true, ""
 	}
-	objects, err := beginning(ctx, b, q, begin)
+	objects, err := beginning(ctx, b, q, begin, most)
 	if errors.Is(err, backend.ErrInvalid) && q.NamePrefix != "" { // a server of an earlier release knows no prefix
 		q.NamePrefix = ""
-		objects, _ = beginning(ctx, b, q, begin)
+		objects, _ = beginning(ctx, b, q, begin, most)
 	}
 	return objects
 }
 
-// beginning returns the first objects that q selects and whose names begin with a text, also those before an error.
-func beginning(ctx context.Context, s backend.Querier, q backend.Query, begin string) ([]backend.Object, error) {
+// beginning returns the first objects that q selects and whose names begin with a text, at most a number of them, also
+// those before an error.
+func beginning(
+	ctx context.Context, s backend.Querier, q backend.Query, begin string, most int,
+) ([]backend.Object, error) {
 	var objects []backend.Object
 	for o, err := range backend.List(ctx, s, q) {
 		if err != nil {
@@ -205,7 +211,7 @@ func beginning(ctx context.Context, s backend.Querier, q backend.Query, begin st
 		}
 		// The list is sorted by name, unless it is one of deleted objects.
 		beyond := !q.Deleted && o.Name > begin && !strings.HasPrefix(o.Name, begin)
-		if len(objects) == maxCompletions || beyond {
+		if len(objects) == most || beyond {
 			break
 		}
 		if strings.HasPrefix(o.Name, begin) {

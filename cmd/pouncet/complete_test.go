@@ -93,6 +93,52 @@ func TestCompletionOfNames(t *testing.T) {
 	}
 }
 
+// The scope of an entry is found after any number of entries in other scopes, and so are drafts.
+func TestCompletionOfScopesAndDrafts(t *testing.T) {
+	folder := t.TempDir()
+	t.Chdir(folder)
+	t.Setenv("HOME", folder)
+	t.Setenv("XDG_CONFIG_HOME", folder)
+	completionBackend(t, folder, "api_key")
+	b, err := open.Open(t.Context(), open.Config{Path: filepath.Join(folder, open.Folder)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := backend.Change{Op: backend.OpCreate, Kind: backend.KindScopedValue, Project: backend.DefaultProject,
+		Environment: "prod", JSON: []byte("1")}
+	changes := make([]backend.Change, maxCompletions)
+	for i := range changes {
+		changes[i] = value
+		changes[i].Name = fmt.Sprint("v", i)
+	}
+	value.Name, value.Scope = "zebra", "pipeline/orders"
+	for _, set := range []backend.ChangeSet{{Changes: changes}, {Changes: []backend.Change{value}},
+		{Changes: []backend.Change{{Op: backend.OpDelete, Kind: backend.KindScopedValue, Project: backend.DefaultProject,
+			Environment: "prod", Name: "v1"}}, Draft: "release-7"}} {
+		if _, err := b.Apply(t.Context(), set); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for words, want := range map[string]string{
+		"secret list --scope |":          "app/web pipeline/orders project",
+		"draft show |":                   "release-7",
+		"draft deploy rel|":              "release-7",
+		"secret set x --draft |":         "release-7",
+		"push files --draft rel|":        "release-7",
+		"draft drop release-7 |":         "",
+		"draft list --project nowhere |": "",
+	} {
+		out, stderr := complete(t, strings.Split(strings.TrimSuffix(words, "|"), " ")...)
+		names, _, _ := strings.Cut(out, ":")
+		if got := strings.Join(strings.Fields(names), " "); got != want || strings.Contains(stderr, "pouncet:") {
+			t.Errorf("%s: got %q, want %q; prints %q", words, got, want, stderr)
+		}
+	}
+}
+
 // A completion creates no backend, and asks no server without a token for it.
 func TestCompletionLeavesNothing(t *testing.T) {
 	folder := t.TempDir()

@@ -152,6 +152,10 @@ func (a *app) readToken(ctx context.Context, endpoint string, stdin bool) (strin
 			WithHint("use --stdin or --token-file").At("token")}
 	}
 	token = strings.TrimSpace(token)
+	if token == "" {
+		return "", &usageError{backend.Errorf(backend.CodeInvalid, "no token was given: the input is empty").
+			WithHint("an unset variable of the shell is empty; a token begins with %s", access.Prefix).At("token")}
+	}
 	if !access.WellFormed(token) {
 		return "", backend.Errorf(backend.CodeUnauthenticated,
 			"the token is not valid: it was cut off or mistyped, or is not a Pouncet token").
