@@ -135,7 +135,7 @@ func (a *app) showDraftCommand() *cobra.Command {
 		}
 		a.printDraft(changes, trial)
 		if trial != nil && trial.Err != nil {
-			a.noteText("pouncet: the draft cannot be deployed as it is: " + trial.Err.Message)
+			a.noteText("pouncet: the draft cannot be deployed as it is: " + whyNotDeployable(changes, trial))
 			if trial.Err.Hint != "" {
 				a.notef("  %s", trial.Err.Hint)
 			}
@@ -143,6 +143,28 @@ func (a *app) showDraftCommand() *cobra.Command {
 		return nil
 	})
 	return c
+}
+
+// whyNotDeployable says why a trial failed, without the problems of single changes, which the table has.
+func whyNotDeployable(changes []backend.Object, trial *backend.Outcome) string {
+	stale, refused := 0, 0
+	for _, o := range changes {
+		if o.Staged.Stale != "" {
+			stale++
+		}
+	}
+	for _, p := range trial.Parts {
+		if p.Err != nil {
+			refused++
+		}
+	}
+	switch {
+	case stale > 0:
+		return backend.Plural(stale, "stale change")
+	case refused > 0:
+		return backend.Plural(refused, "refused change")
+	}
+	return trial.Err.Message
 }
 
 // tryDeployment returns the outcome of a dry run, or nil for a caller that may not try changes and for an empty draft.
