@@ -88,3 +88,44 @@ func TestPlanWarnsOfLostRights(t *testing.T) {
 		t.Errorf("a token with a role cannot lose its rights, and the plan warns:\n%s", out)
 	}
 }
+
+// A binding that names no environment does not reach an environment any more that the plan protects.
+func TestPlanWarnsOfAProtectionThatTakesRights(t *testing.T) {
+	b := acctest.New(t)
+	secret, hash := access.NewToken()
+	none, workload := backend.RoleNone, backend.Workload
+	give := func(name, environment string) backend.Change {
+		return backend.Change{Op: backend.OpCreate, Kind: backend.KindBinding, Name: name,
+			Grant: &backend.Grant{Role: "admin", To: "token:lead",
+				Where: backend.Where{Project: backend.DefaultProject, Environment: environment}}}
+	}
+	b.Apply(backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: "lead", Role: &none, TokenHash: hash,
+		Principal: &workload}, give("own", ""))
+	handler, _ := acctest.Serve(t, b.Path)
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	w := acctest.NewWorkspace(t)
+	w.Env = append(w.Env, "POUNCET_ENDPOINT="+server.URL, "POUNCET_TOKEN="+secret)
+	plan := func(arguments string) bool {
+		w.Write("main.tf", acctest.RequiredProviders+"provider \"pouncet\" { configuration = \"lead\" }\n"+
+			"resource \"pouncet_environment\" \"stage\" {\n  name = \"stage\"\n"+arguments+"}\n")
+		out := acctest.OneLine(w.Must("plan", "-input=false", "-no-color"))
+		return strings.Contains(out, "Warning: The apply can lose its rights") &&
+			strings.Contains(out, `Binding "own" gives`) &&
+			strings.Contains(out, `protects environment "stage" of project "default"`)
+	}
+	if !plan("  protected = true\n") {
+		t.Error("a new protected environment: no warning")
+	}
+	if plan("") {
+		t.Error("a new environment: a warning")
+	}
+	w.Must("apply", "-auto-approve", "-input=false", "-no-color")
+	if !plan("  protected = true\n") {
+		t.Error("the protection: no warning")
+	}
+	b.Apply(give("named", "stage"))
+	if plan("  protected = true\n") {
+		t.Error("the protection of an environment that a binding names: a warning")
+	}
+}
