@@ -182,7 +182,7 @@ func (a *app) login(ctx context.Context, endpoint, token string) error {
 	if err != nil {
 		return err
 	}
-	if err := tokens.Put(endpoint, token); err != nil {
+	if err := tokens.Put(endpoint, settingsfile.StoredToken{Token: token, ExpiresAt: a.sessionEnds}); err != nil {
 		return err
 	}
 	if a.json {
@@ -209,7 +209,8 @@ func (a *app) logoutCommand() *cobra.Command {
 		Short: "Remove a stored token",
 		Long: wrap("Removes the token that \"pouncet login\" stored for a server. Without --endpoint, that is the server "+
 			"that the other settings name. With --all, it removes the tokens for all servers.") + "\n\n" +
-			wrap("The server still accepts the token. \"pouncet token delete\" ends it."),
+			wrap("The server still accepts the token. \"pouncet token delete\" ends it. A session ends by itself, or by a "+
+				"change of its trust."),
 		Example: "  pouncet logout --endpoint https://pouncet.example.com\n  pouncet logout --all",
 		Args:    arguments(0, 0, "no arguments"),
 	}
@@ -240,13 +241,18 @@ func (a *app) logoutCommand() *cobra.Command {
 
 func (a *app) logout(tokens settingsfile.Tokens, endpoints []string, all bool) error {
 	removed := []string{}
+	sessions := 0
 	for _, endpoint := range endpoints {
+		stored, _ := tokens.Get(endpoint) // a file that cannot be read is removed nevertheless
 		existed, err := tokens.Delete(endpoint)
 		if err != nil {
 			return err
 		}
 		if existed {
 			removed = append(removed, endpoint)
+			if stored.IsSession() {
+				sessions++
+			}
 		}
 	}
 	if len(removed) == 0 && !all {
@@ -260,10 +266,13 @@ func (a *app) logout(tokens settingsfile.Tokens, endpoints []string, all bool) e
 	for _, endpoint := range removed {
 		a.println("logged out of " + endpoint)
 	}
-	switch {
-	case len(removed) == 0:
+	if len(removed) == 0 {
 		a.println("no token is stored")
-	default:
+	}
+	if sessions > 0 {
+		a.noteText("pouncet: the server still accepts the session until it ends; a change of its trust ends it earlier")
+	}
+	if len(removed) > sessions {
 		a.noteText("pouncet: the server still accepts the token; to end it: pouncet token delete NAME")
 	}
 	return nil

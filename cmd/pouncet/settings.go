@@ -218,8 +218,12 @@ func (a *app) tokenFor(ctx context.Context, endpoint string, from settingSource)
 		return "", nil // the client logs in
 	}
 	// A certificate logs in only without a stored token: a server can demand one of everybody, also of people who have
-	// logged in.
-	return storedToken(endpoint)
+	// logged in. A stored session that has ended is of no use to anybody.
+	stored, err := readStoredToken(endpoint)
+	if stored.HasEnded() && a.logsInByCertificate() {
+		return "", err
+	}
+	return stored.Token, err
 }
 
 // logsInByCertificate reports whether a client without a token, also without a stored one, logs in with its
@@ -258,14 +262,20 @@ func readStart(path string, most int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, most))
 }
 
-// storedToken returns the token that was stored for an endpoint, or "". Without a configuration folder, there is none.
+// storedToken returns the token that was stored for an endpoint, or "".
 func storedToken(endpoint string) (string, error) {
+	stored, err := readStoredToken(endpoint)
+	return stored.Token, err
+}
+
+// readStoredToken reads the token that was stored for an endpoint. Without a configuration folder, there is none.
+func readStoredToken(endpoint string) (settingsfile.StoredToken, error) {
 	tokens, err := settingsfile.OpenTokens()
 	if err != nil {
-		return "", nil
+		return settingsfile.StoredToken{}, nil
 	}
 	if _, err := httpapi.NormalizeEndpoint(endpoint); err != nil {
-		return "", nil // the client reports it
+		return settingsfile.StoredToken{}, nil // the client reports it
 	}
 	return tokens.Get(endpoint)
 }

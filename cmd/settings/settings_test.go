@@ -46,10 +46,10 @@ func TestTokenIsStoredForItsEndpointOnly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := tokens.Put("https://Pouncet.example.com:443/", "one"); err != nil {
+	if err := tokens.Put("https://Pouncet.example.com:443/", StoredToken{Token: "one"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := tokens.Put("http://127.0.0.1:8420", "two"); err != nil {
+	if err := tokens.Put("http://127.0.0.1:8420", StoredToken{Token: "two"}); err != nil {
 		t.Fatal(err)
 	}
 	for endpoint, want := range map[string]string{
@@ -57,8 +57,8 @@ func TestTokenIsStoredForItsEndpointOnly(t *testing.T) {
 		"https://pouncet.example.com:8443": "", "https://pouncet.example.com/sub": "", "https://pouncet.example.org": "",
 		"http://127.0.0.1:8420": "two", "http://127.0.0.1": "", "unix:///127.0.0.1:8420": "",
 	} {
-		if got, err := tokens.Get(endpoint); err != nil || got != want {
-			t.Errorf("%s: got %q, %v; want %q", endpoint, got, err, want)
+		if got, err := tokens.Get(endpoint); err != nil || got.Token != want {
+			t.Errorf("%s: got %q, %v; want %q", endpoint, got.Token, err, want)
 		}
 	}
 	endpoints, err := tokens.Endpoints()
@@ -70,8 +70,8 @@ func TestTokenIsStoredForItsEndpointOnly(t *testing.T) {
 			t.Errorf("delete: %v, %v; want %v", existed, err, want)
 		}
 	}
-	if got, _ := tokens.Get("http://127.0.0.1:8420"); got != "two" {
-		t.Errorf("the other token is %q", got)
+	if got, _ := tokens.Get("http://127.0.0.1:8420"); got.Token != "two" {
+		t.Errorf("the other token is %q", got.Token)
 	}
 }
 
@@ -85,7 +85,7 @@ func TestTokenThatOthersCanReadIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	const endpoint = "https://pouncet.example.com"
-	if err := tokens.Put(endpoint, "CANARY"); err != nil {
+	if err := tokens.Put(endpoint, StoredToken{Token: "CANARY"}); err != nil {
 		t.Fatal(err)
 	}
 	path, _, _ := tokens.path(endpoint)
@@ -106,7 +106,7 @@ func TestTokenThatOthersCanReadIsRefused(t *testing.T) {
 	if err := os.WriteFile(path, []byte(other), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := tokens.Get(endpoint); got != "" || err != nil {
+	if got, err := tokens.Get(endpoint); got.Token != "" || err != nil {
 		t.Errorf("the token of another endpoint: %q, %v", got, err)
 	}
 	if err := os.WriteFile(path, []byte(`{CANARY`), 0o600); err != nil {

@@ -12,8 +12,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 )
@@ -31,8 +33,20 @@ func OpenTokens() (Tokens, error) {
 // tokenFile is the content of a file.
 type tokenFile struct {
 	Endpoint string `json:"endpoint"`
-	Token    string `json:"token"`
+	StoredToken
 }
+
+// StoredToken is a token, or a session and when it ends.
+type StoredToken struct {
+	Token     string    `json:"token"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"` // of a session; zero for what earlier versions stored
+}
+
+// IsSession reports whether it is a session, which no command deletes.
+func (t StoredToken) IsSession() bool { return access.IsSession(t.Token) }
+
+// HasEnded reports whether it is a session that has ended.
+func (t StoredToken) HasEnded() bool { return !t.ExpiresAt.IsZero() && !time.Now().Before(t.ExpiresAt) }
 
 // path returns the file of an endpoint, and the form of the endpoint that the file has. The name of the file is a hash,
 // because an endpoint can be longer than the name of a file.
@@ -42,21 +56,21 @@ func (t Tokens) path(endpoint string) (path, normal string, err error) {
 	return filepath.Join(t.folder, hex.EncodeToString(sum[:16])+".json"), normal, err
 }
 
-// Get returns the token of an endpoint, or "" if none is stored.
-func (t Tokens) Get(endpoint string) (string, error) {
+// Get returns the token of an endpoint, which is empty if none is stored.
+func (t Tokens) Get(endpoint string) (StoredToken, error) {
 	path, normal, err := t.path(endpoint)
 	if err != nil {
-		return "", err
+		return StoredToken{}, err
 	}
 	f, err := readToken(path)
 	if err != nil || f.Endpoint != normal {
-		return "", err
+		return StoredToken{}, err
 	}
-	return f.Token, nil
+	return f.StoredToken, nil
 }
 
 // Put stores the token of an endpoint.
-func (t Tokens) Put(endpoint, token string) error {
+func (t Tokens) Put(endpoint string, token StoredToken) error {
 	path, normal, err := t.path(endpoint)
 	if err != nil {
 		return err

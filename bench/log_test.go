@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package bench
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
+	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/onpostgres"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
+)
+
+// BenchmarkPutsWithTheLog compares puts with those of an engine that makes no audit records, on the same database: of
+// one client, and of as many as a server has in BenchmarkServer. The aim is 1.1 at most.
+func BenchmarkPutsWithTheLog(b *testing.B) {
+	for name, opened := range map[string]func(b *testing.B, folder string) (*open.Parts, string, error){
+		"SQLite": func(b *testing.B, folder string) (*open.Parts, string, error) {
+			c := open.Config{Path: filepath.Join(folder, "data")}
+			if _, err := open.Init(b.Context(), c); err != nil {
+				return nil, "", err
+			}
+			parts, err := open.Embedded(b.Context(), c)
+			return parts, "file:kms.key", err
+		},
+		"PostgreSQL": func(b *testing.B, folder string) (*open.Parts, string, error) {
+			database := postgrestest.Start(b, "fsync=on", "full_page_writes=on", "synchronous_commit=on")
+			key := "file://" + filepath.ToSlash(filepath.Join(folder, "kms.key"))
+			parts, _, err := open.Server(b.Context(), open.ServerConfig{KMSKey: key,
+				Database: onpostgres.Database(database.URL("postgres"), "")})
+			return parts, key, err
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			parts, key, err := opened(b, b.TempDir())
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer parts.Close()
+			createSecrets(b, parts.Engine, serverSecrets)
+			with := engine.Options{KMSKey: key, Authorizer: access.NewDirectory(), Record: audit.NewChanges(nil)}
+			without := engine.Options{KMSKey: key, Authorizer: access.NewDirectory()}
+			logged, bare := engine.New(parts.Store, parts.Keys, with), engine.New(parts.Store, parts.Keys, without)
+			ratios := map[int][]float64{}
+			for b.Loop() {
+				for range serverRounds {
+					for _, n := range []int{1, serverClients} {
+						ratios[n] = append(ratios[n], putTime(b, logged, n)/putTime(b, bare, n))
+					}
+				}
+			}
+			b.ReportMetric(median(ratios[1]), "x-without-1-client")
+			b.ReportMetric(median(ratios[serverClients]), "x-without")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// putTime returns the seconds in which clients together put 320 new versions.
+func putTime(b *testing.B, s backend.Service, clients int) float64 {
+	ctx := backend.WithPrincipal(context.Background(), backend.Principal{ID: "bench", Name: "bench",
+		Role: backend.RoleAdmin})
+	var wg sync.WaitGroup
+	start := time.Now()
+	for client := range clients {
+		wg.Go(func() {
+			for i := range 320 / clients {
+				change := backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject,
+					Environment: "prod", Name: fmt.Sprint("s", (client*320/clients+i)%serverSecrets),
+					Value: backend.PlaintextString(fmt.Sprint("value ", putNumber.Add(1)))}
+				if _, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{change}}); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return time.Since(start).Seconds()
+}
