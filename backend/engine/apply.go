@@ -181,6 +181,8 @@ type run struct {
 	deploying bool
 	// guarded holds the secrets with a staged value that is for a restricted secret: see draft_values.go.
 	guarded map[string]*guardedSecret
+	// ahead is what a set that only compares has read for all its changes.
+	ahead ahead
 	// written holds the values that a dry run has set, by the id of their secret.
 	written map[string]writtenValue
 	// revisions holds the revisions that objects had before the set, of those that were updated.
@@ -238,7 +240,7 @@ func (r *run) begin(tx store.Tx) (err error) {
 	for i, id := range r.newIDs {
 		r.steps[i].id = id
 	}
-	r.deploying = false
+	r.deploying, r.ahead = false, ahead{}
 	r.checks.begin()
 	r.guesses.begin()
 	r.access, err = r.engine.accessOf(r.ctx, tx)

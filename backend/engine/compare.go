@@ -24,6 +24,9 @@ func (r *run) compare(c backend.Change, id string) (backend.Outcome, error) {
 				At(a.Name)
 		}
 	}
+	if err := r.readAhead(c); err != nil {
+		return backend.Outcome{}, err
+	}
 	one, err := r.comparedWith(c, id, valueOfChange(c.FromVersion))
 	if err != nil {
 		return backend.Outcome{}, err

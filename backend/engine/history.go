@@ -208,7 +208,11 @@ func (r *run) version(secret store.Object, name string) (store.Version, error) {
 	if err != nil {
 		return store.Version{}, err
 	}
-	rows, err := r.tx.Versions(r.ctx, []store.VersionKey{{Project: secret.Project, Object: secret.ID, Version: n}})
+	key := store.VersionKey{Project: secret.Project, Object: secret.ID, Version: n}
+	if v, ok := r.ahead.versions[key]; ok {
+		return v, v.Untrusted
+	}
+	rows, err := r.tx.Versions(r.ctx, []store.VersionKey{key})
 	if err != nil {
 		return store.Version{}, err
 	}

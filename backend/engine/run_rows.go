@@ -67,6 +67,9 @@ func (r *run) forget() { clear(r.projects) }
 // first returns the object that f selects, and whether one exists. If several objects are in one place, it returns the
 // one that came there first.
 func (r *run) first(f store.Filter) (store.Object, bool, error) {
+	if row, ok := r.ahead.secrets[f.ID]; ok && f == (store.Filter{Kind: backend.KindSecret, ID: f.ID}) {
+		return row, true, nil
+	}
 	if len(r.places.claims) == 0 {
 		f.Limit = 1
 	}

@@ -153,7 +153,7 @@ func matrixRows(ctx context.Context, s backend.Service, o MatrixOptions) ([]Row,
 }
 
 // comparedAtOnce is how many values one call compares.
-const comparedAtOnce = 1000
+const comparedAtOnce = 2000
 
 // compareRows compares the values of each row with its first one.
 func compareRows(ctx context.Context, s backend.Service, rows []Row) (notAllowed bool, err error) {

@@ -109,6 +109,55 @@ var historyCases = []testCase{
 		equal(f, "a missing secret", got[0].Err.Code, backend.CodeNotFound)
 		equal(f, "the other pair", got[1].Action, backend.ActionUnchanged)
 	}},
+	{"many comparisons in one call say what each says alone", func(f *fixture) {
+		f.environments("dev", "prod")
+		const many = 130 // more than are read at a time
+		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: project,
+			Policy: &backend.PolicyChange{MaxSecrets: ptr(1000)}})
+		var created []backend.Change
+		for i := range many {
+			prod := secret("prod", fmt.Sprintf("s%03d", i), fmt.Sprint("value ", i/2*2))
+			if i%7 == 0 {
+				prod.Visibility = ptr(backend.Restricted)
+			}
+			created = append(created, secret("dev", fmt.Sprintf("s%03d", i), fmt.Sprint("value ", i)), prod)
+		}
+		out := f.must(created...)
+		f.must(secret("dev", "s001", "another value"))
+		var pairs []backend.Change
+		for i := range many {
+			c := backend.Change{Op: backend.OpCompare, Kind: backend.KindSecret, ID: out[2*i].Object.ID,
+				With: &backend.VersionOf{ID: out[2*i+1].Object.ID}}
+			switch i {
+			case 1:
+				c.FromVersion = ptr("1")
+			case 2:
+				c.With.Version = "1"
+			case 3:
+				c.With.ID = "01a21b0a-0b14-7bdd-8564-f5070951cdb5"
+			case 4:
+				c.ID = c.With.ID
+			case 5:
+				c.FromVersion = ptr("7")
+			case 6:
+				c.With.ID = ""
+			case 7:
+				c = backend.Change{Op: backend.OpCompare, Kind: backend.KindSecret, Project: project, Environment: "dev",
+					Name: "s007", With: c.With}
+			}
+			pairs = append(pairs, c)
+		}
+		together := f.dry(pairs...)
+		for i, c := range pairs {
+			alone, got := f.dry(c)[0], together[i]
+			equal(f, fmt.Sprint("action of pair ", i), got.Action, alone.Action)
+			equal(f, fmt.Sprint("object of pair ", i), got.Object.ID, alone.Object.ID)
+			equal(f, fmt.Sprint("error of pair ", i), fmt.Sprint(got.Err), fmt.Sprint(alone.Err))
+			if i > 7 {
+				equal(f, fmt.Sprint("pair ", i, " is the same"), got.Action == backend.ActionUnchanged, i%2 == 0)
+			}
+		}
+	}},
 	{"a rollback writes the value of an earlier version again", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "s", "one"))
