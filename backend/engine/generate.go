@@ -279,6 +279,9 @@ func setField(object []byte, path []string, value json.RawMessage, merge bool) (
 // hintGenerate adds to the error of a generated value that breaks its schema what to change.
 func hintGenerate(err error, in secretType) error {
 	e := *backend.AsError(err)
+	if e.Attribute == "type" { // no value can be checked
+		return err
+	}
 	if in.isJSON() {
 		return e.WithHint("give the other fields that the schema requires as a value, or correct x-generate").At("generate")
 	}

@@ -136,6 +136,12 @@ func (c *schemaCache) check(ctx context.Context, t secretType, value []byte, b *
 	if err != nil {
 		return err
 	}
+	if compiled.endless {
+		return backend.Errorf(backend.CodeInvalid, "no value of secret type %q can be checked: its schema refers to itself "+
+			"without end", t.row.Name).
+			WithHint("change the schema first: pouncet type set %s --schema-file FILE; or choose another type", t.row.Name).
+			At("type")
+	}
 	var instance any = string(value)
 	if t.isJSON() {
 		instance, err = parseJSON(value)
@@ -239,8 +245,6 @@ func rule(k jsonschema.ErrorKind, known map[string]bool) string {
 		return "must be a " + k.Want
 	case *kind.Enum:
 		return "must be one of the values that the schema lists"
-	case *kind.RefCycle:
-		return "cannot be checked, because the schema refers to itself without end"
 	case *kind.Const:
 		return "must be the constant of the schema"
 	case *kind.Minimum:
