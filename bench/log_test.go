@@ -48,12 +48,12 @@ func BenchmarkPutsWithTheLog(b *testing.B) {
 			createSecrets(b, parts.Engine, serverSecrets)
 			with := engine.Options{KMSKey: key, Authorizer: access.NewDirectory(), Record: audit.NewChanges(nil)}
 			without := engine.Options{KMSKey: key, Authorizer: access.NewDirectory()}
-			logged, bare := engine.New(parts.Store, parts.Keys, with), engine.New(parts.Store, parts.Keys, without)
+			logged, plain := engine.New(parts.Store, parts.Keys, with), engine.New(parts.Store, parts.Keys, without)
 			ratios := map[int][]float64{}
 			for b.Loop() {
 				for range serverRounds {
 					for _, n := range []int{1, serverClients} {
-						ratios[n] = append(ratios[n], putTime(b, logged, n)/putTime(b, bare, n))
+						ratios[n] = append(ratios[n], putTime(b, logged, n)/putTime(b, plain, n))
 					}
 				}
 			}

@@ -47,7 +47,7 @@ func (r *run) readAhead(c backend.Change) error {
 		rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindSecret, Project: row.Project,
 			Limit: aheadRows * len(changes)})
 		if err != nil {
-			return nil // a secret that cannot be trusted is the error of its own comparison only
+			return nil // a secret that cannot be trusted fails only the comparison with it
 		}
 		r.ahead.secrets = make(map[string]store.Object, len(rows))
 		for _, row := range rows {

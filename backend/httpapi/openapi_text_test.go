@@ -246,7 +246,7 @@ var openAPITexts = map[string]string{
 	"Reference.version":     "The number of a version of a secret, or `previous`; by default the current one.",
 	"Reference.reveal":      "The value is shown to a person. The audit log records this.",
 	"Reference.probe": "Only say whether the reference can be resolved: the resolution has no value. " +
-		"The audit log records this as `probe`. `/v1/resolve/one` refuses it.",
+		"The audit log records this as `probe`. `/v1/resolve-one` refuses it.",
 	"ResolveResponse":                 "The values. A field that is absent in a resolution is that of `common`.",
 	"ResolveResponse.common":          "The environment and scope that resolutions have in common.",
 	"ResolveResponse.resolutions":     "One for each reference, in their order.",
