@@ -78,6 +78,9 @@ func deletionHint(dependents []backend.Dependent, c backend.Change, owner string
 	if len(dependents) > 0 && !slices.ContainsFunc(dependents, isObject) {
 		hint = "remove the references from these files and register the files again"
 	}
+	if c.Kind == backend.KindProject || c.Kind == backend.KindEnvironment || c.Kind == backend.KindSecretType {
+		hint += "; if only the address of its resource changed, add a moved block"
+	}
 	hint += unmarkedHint(slices.DeleteFunc(slices.Clone(dependents), func(d backend.Dependent) bool {
 		return !isObject(d) || d.ManagedBy == owner
 	}), owner)

@@ -1565,7 +1565,9 @@ resource "pouncet_secret" "s" {
 %s`, address, name, address, more)
 	}
 	for name, c := range map[string]struct{ after, message string }{
-		"another address without moved": {body("b", "two", ""), `Environment "two" is in use by secret s`},
+		"another address without moved": {
+			body("b", "two", ""), "if only the address of its resource changed, add a moved block",
+		},
 		"a rename and a new one of the old name": {
 			body("a", "old", `resource "pouncet_environment" "new" { name = "two" }`), "creates another one of that name",
 		},

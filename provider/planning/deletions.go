@@ -105,7 +105,11 @@ func (p *Plan) recheckDeletions(ctx context.Context, id string, result *Result) 
 		if broken != nil && slices.ContainsFunc(broken.Dependents, isKept) {
 			e := *broken
 			e.Message += ", and this plan deletes it"
-			result.judge(e.WithHint("keep it, or remove or change what uses it in the same plan"))
+			hint := "keep it, or remove or change what uses it in the same plan"
+			if isContainer(pending.change.Kind) {
+				hint += "; if only the address of its resource changed, add a moved block"
+			}
+			result.judge(e.WithHint("%s", hint))
 		}
 	}
 	return nil
