@@ -59,6 +59,10 @@ func (f *file) editString(edits []format.Edit, s *format.Scalar, str *String, va
 		return edits, false, nil
 	}
 	text, err := f.syntax.Rewrite(str, format.NewText(s.Parts, values))
+	if err == nil && str.Span == str.Inner && strings.ContainsAny(text[:min(1, len(text))], `"'`) &&
+		format.CommentAtEdge(s.Parts) {
+		err = format.ErrComment()
+	}
 	return append(edits[:before], format.Edit{Start: str.Start, End: str.End, Text: text}), true, err
 }
 

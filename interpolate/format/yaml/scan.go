@@ -141,9 +141,10 @@ func (f *file) scanView(v view, delimiters format.Delimiters) error {
 }
 
 // noteComments notes where the comments of a template begin and end which are at the beginning or the end of a scalar
-// without quotes. It returns false without one. The tool removes them, so they are no part of the value.
+// without quotes. It returns false without one. The tool removes them, so they are no part of the value. Other formats
+// have {# … #} too, so that it only counts as a comment if the dialect says so. Otherwise the scalar has an error.
 func (f *file) noteComments(removed map[int]int) (found bool) {
-	if !f.src.RemovesComments {
+	if !slices.ContainsFunc(f.src.Regions, func(r format.Region) bool { return r.Literal }) {
 		return false
 	}
 	for i := range f.scalars {
@@ -152,7 +153,7 @@ func (f *file) noteComments(removed map[int]int) (found bool) {
 			continue
 		}
 		note := func(p *format.Part) bool {
-			isComment := p.Region != nil && p.Region.Literal && strings.HasPrefix(p.Text, "{#")
+			isComment := p.IsGoComment() || f.src.RemovesComments && p.IsJinjaComment()
 			if isComment {
 				removed[p.Region.Start], found = p.Region.End, true
 			}
@@ -161,6 +162,10 @@ func (f *file) noteComments(removed map[int]int) (found bool) {
 		for k := 0; k < len(s.Parts) && note(&s.Parts[k]); k++ {
 		}
 		for k := len(s.Parts) - 1; k >= 0 && note(&s.Parts[k]); k-- {
+		}
+		if format.CommentAtEdge(s.Parts) {
+			first := slices.IndexFunc(s.Parts, func(p format.Part) bool { return p.Region != nil })
+			s.Start, s.Err = s.Parts[first].Region.Start, format.ErrComment()
 		}
 	}
 	return found
