@@ -23,6 +23,41 @@ type Record struct {
 // CodeOK is the Code of a Query, and of a record, without an error.
 const CodeOK = "ok"
 
+// RecordVerbs lists the verbs that records have, sorted.
+var RecordVerbs = []string{"accept", string(VerbApply), "compare", "create", "expire", "fingerprint", "login", "move",
+	"probe", string(VerbQuery), "refused", string(VerbResolve), string(VerbReveal), string(VerbSignIn), "stage", "sweep",
+	"upgrade", "verify"}
+
+// RecordOutcomes lists the outcomes that records have: CodeOK, the codes of errors, and that of a call whose client went
+// away.
+var RecordOutcomes = []string{CodeOK, string(CodeInvalid), string(CodeTooLarge), string(CodeQuota),
+	string(CodeNotFound), string(CodeExists), string(CodeConflict), string(CodeInUse), string(CodeImmutable),
+	string(CodeDenied), string(CodeUnauthenticated), string(CodeUnavailable), string(CodeKeyUnusable),
+	string(CodeStorageFull), string(CodeCorrupt), string(CodeInternal), CodeCanceled}
+
+// CodeCanceled is the Code of the record of a call whose client went away before its answer.
+const CodeCanceled = "canceled"
+
+// checkOneOf refuses a selector of records that no record has: an empty list would say that nothing happened.
+func checkOneOf(what, text string, known []string) *Error {
+	if text == "" || slices.Contains(known, text) {
+		return nil
+	}
+	return Errorf(CodeInvalid, "no record of the audit log has the %s %s", what, Quote(text)).
+		WithHint("use %s", strings.Join(known, ", "))
+}
+
+// CheckRecordSelectors refuses a verb or an outcome that no record has.
+func CheckRecordSelectors(q Query) *Error {
+	if err := checkOneOf("verb", q.Verb, RecordVerbs); err != nil {
+		return err.At("verb")
+	}
+	if err := checkOneOf("outcome", q.Code, RecordOutcomes); err != nil {
+		return err.At("code")
+	}
+	return nil
+}
+
 // RecordLine is what the line of a Record holds, for programs that show it.
 type RecordLine struct {
 	Records   string       `json:"records"` // "changes" or "reads"

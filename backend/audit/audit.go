@@ -313,7 +313,7 @@ func (s tracedSink) AppendRecords(ctx context.Context, records ...store.Record) 
 const recordTime = 5 * time.Second
 
 // canceled is the code of a call whose client went away. It is no error of the server.
-const canceled = "canceled"
+const canceled = backend.CodeCanceled
 
 // record writes the records of a call that has succeeded, or failed with an error.
 func (r recorder) record(ctx context.Context, verb string, outcome error, p *parts) error {

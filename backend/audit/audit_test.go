@@ -52,6 +52,11 @@ func (s *sink) AppendRecords(ctx context.Context, records ...store.Record) error
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	for _, r := range records {
+		if err := backend.CheckRecordSelectors(backend.Query{Verb: r.Verb, Code: r.Code}); err != nil {
+			panic(err) // nobody could select it
+		}
+	}
 	s.records = append(s.records, records...)
 	return nil
 }

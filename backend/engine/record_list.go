@@ -54,6 +54,9 @@ func checkRecordQuery(q backend.Query) error {
 				WithHint("select by project, environment, scope, name, id, by, verb, code, since or until").At(s.name)
 		}
 	}
+	if err := backend.CheckRecordSelectors(q); err != nil {
+		return err
+	}
 	if !q.Since.IsZero() && !q.Until.IsZero() && !q.Since.Before(q.Until) {
 		return backend.Errorf(backend.CodeInvalid, "until is %s, which is not after since, %s",
 			q.Until.UTC().Format(time.RFC3339), q.Since.UTC().Format(time.RFC3339)).

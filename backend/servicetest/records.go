@@ -167,6 +167,8 @@ var recordCases = []testCase{
 			{backend.Query{Cursor: "x"}, "the cursor is not valid"},
 			{backend.Query{Cursor: "MSBjaGFuZ2Vz"}, "the cursor is not valid"},
 			{backend.Query{Project: "none"}, `project "none" does not exist`},
+			{backend.Query{Verb: "reveals"}, `has the verb "reveals"`},
+			{backend.Query{Code: "refused"}, `has the outcome "refused"`},
 			{backend.Query{Limit: -1}, "a page of -1 objects"},
 		} {
 			c.q.Kind = backend.KindRecord
