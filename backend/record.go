@@ -28,8 +28,8 @@ var RecordVerbs = []string{"accept", string(VerbApply), "compare", "create", "ex
 	"probe", string(VerbQuery), "refused", string(VerbResolve), string(VerbReveal), string(VerbSignIn), "stage", "sweep",
 	"upgrade", "verify"}
 
-// RecordOutcomes lists the outcomes that records have: CodeOK, the codes of errors, and that of a call whose client went
-// away.
+// RecordOutcomes lists the outcomes that records have: CodeOK, the codes of errors, and CodeCanceled if the client of
+// the call went away.
 var RecordOutcomes = []string{CodeOK, string(CodeInvalid), string(CodeTooLarge), string(CodeQuota),
 	string(CodeNotFound), string(CodeExists), string(CodeConflict), string(CodeInUse), string(CodeImmutable),
 	string(CodeDenied), string(CodeUnauthenticated), string(CodeUnavailable), string(CodeKeyUnusable),
