@@ -5,7 +5,9 @@ package open
 import (
 	"context"
 	"crypto/rand"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -32,8 +34,8 @@ type Uncreated struct {
 
 var _ backend.Service = (*Uncreated)(nil)
 
-// NewUncreated returns the embedded backend that c describes, or ErrConflict if it cannot be created in that folder. It
-// writes nothing to disk.
+// NewUncreated returns the embedded backend that c describes, or ErrConflict if it cannot be created in that folder, or
+// ErrNotFound if its key file cannot be created because folders above it are missing. It writes nothing to disk.
 func NewUncreated(c Config) (*Uncreated, error) {
 	path, err := Locate(c)
 	if err != nil {
@@ -42,9 +44,21 @@ func NewUncreated(c Config) (*Uncreated, error) {
 	if err := checkFolder(path); err != nil {
 		return nil, err
 	}
+	if file := kms.FilePath(c.KMSKey); file != "" && !createsAbove(path, file) {
+		if err := kms.CheckFolder(c.KMSKey); err != nil {
+			return nil, err
+		}
+	}
 	c.searched = c.searched || c.Path == ""
 	c.Path = path
 	return &Uncreated{config: c}, nil
+}
+
+// createsAbove reports whether the creation of the backend's folder also creates the folder in which that of the key
+// file is.
+func createsAbove(folder, keyFile string) bool {
+	rel, err := filepath.Rel(filepath.Dir(filepath.Dir(keyFile)), folder)
+	return err == nil && rel != "." && !strings.HasPrefix(rel, "..")
 }
 
 // Location returns the folder of the backend.

@@ -197,3 +197,36 @@ func TestUncreatedRefusesAFolderThatCannotBeOne(t *testing.T) {
 		t.Errorf("a KMS key that is not supported: %v", err)
 	}
 }
+
+// What the creation would refuse because of the place of the key file is reported before.
+func TestUncreatedChecksTheFolderOfTheKeyFile(t *testing.T) {
+	for name, c := range map[string]struct {
+		key, folder string
+		missing     bool
+	}{
+		"an existing folder":                       {"key", "backend", false},
+		"a folder that is created":                 {"keys/key", "backend", false},
+		"beside the backend, in a new folder":      {"new/keys/key", "new/backend", false},
+		"a folder in a folder that does not exist": {"missing/keys/key", "backend", true},
+		"a folder in that of the backend":          {"backend/keys/key", "backend", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			u, err := open.NewUncreated(open.Config{
+				Path: filepath.Join(dir, c.folder), KMSKey: "file://" + filepath.ToSlash(filepath.Join(dir, c.key)),
+			})
+			if c.missing {
+				if !errors.Is(err, backend.ErrNotFound) || !strings.Contains(err.Error(), "does not exist") {
+					t.Errorf("the error is %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := u.Create(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
