@@ -59,6 +59,7 @@ func TestEvidence(t *testing.T) {
 		{"public key", "publicKey: <base64>\npublic_api_key: <random>", false},
 		{"token of a page", "nextToken: <random>\ncontinuation_token: <random>", false},
 		{"checksum of a secret", "checksum/secret: <hex64>\nsecretHash: <hex32>", false},
+		{"content hash in a Secret", "kind: Secret\nstringData:\n  key: <hex64>", false},
 		{"words in base64", "kind: Secret\ndata:\n  password: <words>", false},
 		{"sealed secret", "kind: SealedSecret\nspec:\n  encryptedData:\n    password: <random>", false},
 		{"placeholder", "password: your-<random>\ntoken: replace-<random>", false},
