@@ -64,6 +64,10 @@ var corpusStyles = map[interpolate.Format][]struct{ line, before, after string }
 	interpolate.FormatProperties: {
 		{"K=CALL\n", "", ""}, {"K : x CALL\n", "x ", ""}, {"! c\nK \\\n  CALL\n", "", ""},
 	},
+	interpolate.FormatHCL: {
+		{"K = \"CALL\" # c\n", "", ""}, {"K = CALL\n", "", ""}, {"K = \"x CALL y\"\n", "x ", " y"},
+		{"oN = { K = \"CALL\", n = [1] }\n", "", ""}, {"K = <<EOT\nx CALL\nEOT\n", "x ", "\n"},
+	},
 	interpolate.FormatDotenv: {{"K=CALL\n", "", ""}, {"export K=\"CALL\" # c\n", "", ""}, {"K='CALL'\n", "", ""}},
 }
 
@@ -72,9 +76,9 @@ var corpusShares = []struct {
 	format interpolate.Format
 	share  int
 }{
-	{interpolate.FormatYAML, 8}, {interpolate.FormatJSON, 2}, {interpolate.FormatJSONC, 1}, {interpolate.FormatTOML, 2},
+	{interpolate.FormatYAML, 7}, {interpolate.FormatJSON, 2}, {interpolate.FormatJSONC, 1}, {interpolate.FormatTOML, 2},
 	{interpolate.FormatINI, 2}, {interpolate.FormatXML, 2}, {interpolate.FormatProperties, 2},
-	{interpolate.FormatDotenv, 1},
+	{interpolate.FormatDotenv, 1}, {interpolate.FormatHCL, 1},
 }
 
 // corpusText returns a file with CALL for references, and what stands before and after the value of each key.
@@ -314,6 +318,9 @@ func corpusTrees(format interpolate.Format, text string) ([]any, error) {
 		return []any{tree}, err
 	case interpolate.FormatINI:
 		tree, err := readINIByLibrary(text)
+		return []any{tree}, err
+	case interpolate.FormatHCL:
+		tree, err := readHCLByLibrary(text)
 		return []any{tree}, err
 	}
 	return nil, nil
