@@ -199,3 +199,19 @@ func OnWrite(s *Store, f func(records int)) { s.reads.onWrite = f }
 
 // WaitingRecords returns how many calls wait for the next batch.
 func WaitingRecords(s *Store) int { return s.reads.queue.Waiting() }
+
+// SettingsOf returns settings of the sessions of changes and of those of reads.
+func SettingsOf(t *testing.T, s *Store, names ...string) (changes, reads []string) {
+	t.Helper()
+	of := func(pool *pgxpool.Pool) (out []string) {
+		for _, name := range names {
+			var value string
+			if err := pool.QueryRow(t.Context(), "SELECT current_setting($1)", name).Scan(&value); err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, value)
+		}
+		return out
+	}
+	return of(s.changes), of(s.views)
+}

@@ -117,3 +117,29 @@ func wantPooler(t *testing.T, err, want error, says ...string) {
 		}
 	}
 }
+
+// A temporary table is used after those of Pouncet, a commit is on the disk, and nobody waits for ever, whatever the
+// database and the URL say.
+func TestSettingsOfSessions(t *testing.T) {
+	names := []string{"search_path", "lock_timeout", "idle_in_transaction_session_timeout", "synchronous_commit",
+		"plan_cache_mode"}
+	for _, c := range []struct{ database, url, commit string }{
+		{"on", "", "on"},
+		{"off", "", "on"},
+		{"on", "&synchronous_commit=off", "on"},
+		{"remote_apply", "", "remote_apply"},
+	} {
+		address := created(t)
+		postgrestest.Exec(t, address, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = `+c.database+
+			`', current_database()); END $$`)
+		s := opened(t, address+c.url+"&search_path=public&lock_timeout=0&idle_in_transaction_session_timeout=0")
+		changes, reads := postgres.SettingsOf(t, s, names...)
+		want := []string{"pouncet, pg_temp", "30s", "1min", c.commit, "force_generic_plan"}
+		if !slices.Equal(changes, want) {
+			t.Errorf("%+v: the sessions of changes have %q, want %q", c, changes, want)
+		}
+		if want[4] = "auto"; !slices.Equal(reads, want) {
+			t.Errorf("%+v: the sessions of reads have %q, want %q", c, reads, want)
+		}
+	}
+}

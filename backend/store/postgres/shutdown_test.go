@@ -103,3 +103,28 @@ func appendTogether(t *testing.T, s *postgres.Store, record store.Record, calls 
 		running.Wait()
 	}
 }
+
+// A call succeeds after PostgreSQL has ended all idle sessions, however many there were.
+func TestACallReplacesAllBrokenConnections(t *testing.T) {
+	address := created(t)
+	s := opened(t, address)
+	// look begins so many transactions, each in another one.
+	var look func(n int) error
+	look = func(n int) error {
+		return s.View(t.Context(), func(tx store.Tx) error {
+			if _, err := tx.Tokens(t.Context()); err != nil || n == 1 {
+				return err
+			}
+			return look(n - 1)
+		})
+	}
+	if err := look(5); err != nil {
+		t.Fatal(err)
+	}
+	const others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+	postgrestest.Exec(t, address, "SELECT pg_terminate_backend(pid) "+others)
+	waitFor(t, address, "SELECT count(*) = 0 "+others)
+	if err := look(1); err != nil {
+		t.Error(err)
+	}
+}
