@@ -4,11 +4,13 @@ package actions_test
 
 import (
 	"context"
+	"maps"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
@@ -184,5 +186,83 @@ func TestPlanOfAnActionNamesTheRole(t *testing.T) {
 	}
 	if b.Secret("dev", "db") != "CANARY-before" {
 		t.Error("a plan changed the value")
+	}
+}
+
+// The plan of an action warns if the next plan would set the rotated value back, and trigger the action again. That is
+// so for a value that the configuration sets, unless only a number decides when it is written.
+func TestPlanWarnsOfARotationThatRepeats(t *testing.T) {
+	b := acctest.New(t)
+	b.SetSecret("dev", "db", "CANARY-configured")
+	for name, c := range map[string]struct {
+		arguments map[string]string
+		warns     bool
+	}{
+		"a value":                  {map[string]string{"value_wo": "CANARY-configured"}, true},
+		"another value":            {map[string]string{"value_wo": "CANARY-other"}, true},
+		"a value and its number":   {map[string]string{"value_wo": "CANARY-configured", "value_wo_version": "1"}, false},
+		"no value":                 {map[string]string{}, false},
+		"no value and a new label": {map[string]string{"description": "new"}, false},
+	} {
+		p := acctest.NewProcess(t, map[string]string{"path": b.Path, "configuration": "shop"})
+		planSecret(t, p, "dev", "db", c.arguments)
+		planned, err := p.Server.PlanAction(t.Context(), &tfprotov6.PlanActionRequest{
+			ActionType: "pouncet_rotate_secret",
+			Config: p.Config(p.Schemas.ActionSchemas["pouncet_rotate_secret"].Schema.ValueType(),
+				map[string]string{"name": "db", "environment": "dev"}),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch diags := planned.Diagnostics; {
+		case !c.warns && len(diags) == 0:
+		case c.warns && len(diags) == 1 && diags[0].Severity == tfprotov6.DiagnosticSeverityWarning &&
+			strings.Contains(diags[0].Detail, `sets the value of secret "db" with value_wo`):
+		default:
+			t.Errorf("%s: the plan reports %v", name, diags)
+		}
+	}
+}
+
+// planSecret plans an existing secret with the given arguments, as Terraform does before it plans an action.
+func planSecret(t *testing.T, p *acctest.Process, environment, name string, arguments map[string]string) {
+	t.Helper()
+	const secretType = "pouncet_secret"
+	imported, err := p.Server.ImportResourceState(t.Context(), &tfprotov6.ImportResourceStateRequest{
+		TypeName: secretType, ID: environment + "/" + name,
+	})
+	if err != nil || len(imported.ImportedResources) != 1 {
+		t.Fatal(err, imported.Diagnostics)
+	}
+	r := imported.ImportedResources[0]
+	read, err := p.Server.ReadResource(t.Context(), &tfprotov6.ReadResourceRequest{
+		TypeName: secretType, CurrentState: r.State, Private: r.Private,
+	})
+	if err != nil || len(read.Diagnostics) > 0 {
+		t.Fatal(err, read.Diagnostics)
+	}
+	given := maps.Clone(arguments)
+	given["environment"], given["name"] = environment, name
+	attributes := p.Schemas.ResourceSchemas[secretType].ValueType()
+	proposed := map[string]tftypes.Value{}
+	if state, err := read.NewState.Unmarshal(attributes); err != nil || state.As(&proposed) != nil {
+		t.Fatal(err)
+	}
+	if description, ok := arguments["description"]; ok {
+		proposed["description"] = tftypes.NewValue(tftypes.String, description)
+	}
+	if _, ok := arguments["value_wo_version"]; ok {
+		proposed["value_wo_version"] = tftypes.NewValue(tftypes.Number, 1)
+	}
+	proposedState, err := tfprotov6.NewDynamicValue(attributes, tftypes.NewValue(attributes, proposed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	planned, err := p.Server.PlanResourceChange(t.Context(), &tfprotov6.PlanResourceChangeRequest{
+		TypeName: secretType, PriorState: read.NewState, ProposedNewState: &proposedState, PriorPrivate: read.Private,
+		Config: p.Config(attributes, given),
+	})
+	if err != nil || len(planned.Diagnostics) > 0 {
+		t.Fatal(err, planned.Diagnostics)
 	}
 }
