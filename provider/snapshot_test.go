@@ -3,6 +3,7 @@
 package provider_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -78,6 +79,10 @@ import {
 	if got := plan(fmt.Sprintf("%d to import", n+1)); got > 10 {
 		t.Errorf("importing %d secrets sends %d requests, want at most 10", n, got)
 	}
+	w.Write("import.tf", importByID(t, state+".away"))
+	if got := plan(fmt.Sprintf("%d to import", n+1)); got > 25 {
+		t.Errorf("importing %d secrets by id sends %d requests, want at most 25", n, got)
+	}
 	if err := os.Rename(state+".away", state); err != nil {
 		t.Fatal(err)
 	}
@@ -90,4 +95,36 @@ import {
 	if got := plan(fmt.Sprintf("%d to change", n)); got > int64(n)+5+environment {
 		t.Errorf("a plan of %d new values sends %d requests, want at most %d", n, got, n+5+environment)
 	}
+}
+
+// importByID returns import blocks, for all objects of a state, with ids as a generated configuration has them.
+func importByID(t *testing.T, state string) string {
+	t.Helper()
+	text, err := os.ReadFile(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var objects struct {
+		Resources []struct {
+			Type, Name string
+			Instances  []struct {
+				Index      *int `json:"index_key"`
+				Attributes struct{ ID string }
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &objects); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	for _, r := range objects.Resources {
+		for _, i := range r.Instances {
+			address := r.Type + "." + r.Name
+			if i.Index != nil {
+				address += fmt.Sprintf("[%d]", *i.Index)
+			}
+			fmt.Fprintf(&out, "import {\n  to = %s\n  id = %q\n}\n", address, i.Attributes.ID)
+		}
+	}
+	return out.String()
 }

@@ -62,12 +62,22 @@ func (o *objectResource) importQuery(
 				backend.Quote(id.ValueString())).
 				WithHint("use the id of an existing %s, or import it by name with the argument id", o.kind)
 		}
-		return backend.Query{ID: id.ValueString()}, nil
+		return o.idQuery(id.ValueString()), nil
 	}
 	if backend.IsID(req.ID) {
-		return backend.Query{ID: req.ID}, nil
+		return o.idQuery(req.ID), nil
 	}
 	return parse(req.ID)
+}
+
+// idQuery returns the query for an object by its id. The project does not restrict it: it says which objects the
+// snapshot fetches together, as those of a list are imported.
+func (o *objectResource) idQuery(id string) backend.Query {
+	q := backend.Query{ID: id}
+	if o.kind.InProject() {
+		q.Project = o.session.Project
+	}
+	return q
 }
 
 // importedObject returns the only object that matches a query. Its errors name what the configuration has given.

@@ -87,9 +87,15 @@ func (s *Snapshot) Query(ctx context.Context, q backend.Query) (backend.Page, er
 	if o, ok := s.object(ctx, q); ok {
 		return backend.Page{Objects: []backend.Object{o}, Deployment: s.knownDeployment()}, nil
 	}
+	asked := q.Project
 	q.Project = ""
 	page, err := s.next.Query(ctx, q)
 	s.record(page)
+	for _, o := range page.Objects {
+		if o.Project != asked && q.Kind.InProject() { // the caller may know further ids of objects of that project
+			s.fetchOnSecondUse(subset{project: o.Project, kind: q.Kind}, func() { s.fetchObjects(ctx, o.Project, q.Kind) })
+		}
+	}
 	return page, err
 }
 

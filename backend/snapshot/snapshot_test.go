@@ -214,6 +214,22 @@ func TestImportOfAThousandSecretsTakesAFewCalls(t *testing.T) {
 	}
 }
 
+// An import by id does not know the project: it asks without one, or with that of the provider.
+func TestImportByIDTakesAFewCalls(t *testing.T) {
+	for _, asked := range []string{"", "absent", project} {
+		c, s, objects := prepare(t, 1_000)
+		for _, o := range objects {
+			page, err := s.Query(t.Context(), backend.Query{Kind: o.Kind, Project: asked, ID: o.ID})
+			if err != nil || len(page.Objects) != 1 || page.Objects[0].Name != o.Name {
+				t.Fatalf("project %q: the id of %s has %d objects (%v)", asked, o.Name, len(page.Objects), err)
+			}
+		}
+		if n := c.spent(); n > 6 {
+			t.Errorf("project %q: %d calls, want 6 at most", asked, n)
+		}
+	}
+}
+
 func TestPlanOfOneSecretFetchesNoOthers(t *testing.T) {
 	c, s, objects := prepare(t, 50)
 	o, _ := read(t, s, objects[3])
