@@ -66,7 +66,7 @@ func TestAuditHasPages(t *testing.T) {
 	seen, page := map[string]bool{}, "/ui/audit?verb=apply&name="
 	for n := 0; page != ""; n++ {
 		body := d.get(page).is(t, 200).body
-		for _, m := range regexp.MustCompile(`secret (key_\d+)`).FindAllStringSubmatch(body, -1) {
+		for _, m := range regexp.MustCompile(`less"><bdi>secret (key_\d+)`).FindAllStringSubmatch(body, -1) {
 			if seen[m[1]] {
 				t.Fatalf("%s is listed twice", m[1])
 			}
@@ -94,4 +94,35 @@ func TestAuditOfOneProject(t *testing.T) {
 	d.must(bind("grace-shop", "auditor", "grace", backend.Where{Project: "shop"}))
 	d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200, "/audit\"")
 	d.get("/ui/audit").is(t, 200, "project shop").lacks(t, "db_password", ">sign-in</span>")
+}
+
+// TestAuditNamesWhatWasCompared compares versions by the id of a secret. Who may see the secret reads its name.
+func TestAuditNamesWhatWasCompared(t *testing.T) {
+	d, _ := newServers(t)
+	admin, _ := d.newToken("root", backend.RoleAdmin, backend.Person)
+	d.must(secret("dev", "db_password", "second"))
+	o := d.object(backend.KindSecret, "db_password")
+	d.post("/ui/sign-in", url.Values{"code": {admin}}).is(t, 200)
+	d.get(d.path(o, "?compare=1")).is(t, 200, "another value")
+	row := regexp.MustCompile(`<td class="text less"><bdi>secret (\S+)</bdi>`)
+	names := func() (out []string) {
+		for _, m := range row.FindAllStringSubmatch(d.get("/ui/audit?verb=compare").is(t, 200).body, -1) {
+			out = append(out, m[1])
+		}
+		return out
+	}
+	if got := names(); len(got) != 1 || got[0] != "db_password" {
+		t.Errorf("the records name %q", got)
+	}
+	d.get(d.path(o, "")).is(t, 200, ">compare</span>").lacks(t, "secret "+o.ID)
+
+	rights := []backend.Right{backend.RightAudit}
+	d.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindRole, Name: "reads", Rights: rights})
+	grace, _ := d.newToken("grace", backend.RoleNone, backend.Person)
+	d.must(bind("grace-1", "reads", "grace", backend.Where{Project: "default"}))
+	d.browser, d.base = newBrowser(), ""
+	d.post("/ui/sign-in", url.Values{"code": {grace}})
+	if got := names(); len(got) != 1 || got[0] != o.ID {
+		t.Errorf("somebody who may not see secrets reads the names %q", got)
+	}
 }

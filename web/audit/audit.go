@@ -126,12 +126,12 @@ type Line struct {
 }
 
 // LinesOf returns what pages show of records.
-func LinesOf(objects []backend.Object) []Line {
+func LinesOf(q *site.Request, objects []backend.Object) ([]Line, error) {
 	out := make([]Line, len(objects))
 	for i, o := range objects {
 		out[i] = Line{o.Record.Parse(), o.Project}
 	}
-	return out
+	return out, addNames(q, out)
 }
 
 func show(q *site.Request) error {
@@ -167,7 +167,11 @@ func (l *list) load(q *site.Request) error {
 		if got, err = q.Query(query); err != nil {
 			break
 		}
-		l.Records = append(l.Records, LinesOf(got.Objects)...)
+		var lines []Line
+		if lines, err = LinesOf(q, got.Objects); err != nil {
+			break
+		}
+		l.Records = append(l.Records, lines...)
 		l.Next, query.Cursor = got.Next, got.Next
 		if got.Next == "" {
 			break

@@ -124,6 +124,7 @@ func (p *person) check(name, axe string) {
 	p.coversNothing()
 	p.picture(name)
 	p.width(360)
+	p.coversNothing()
 	p.screenshot(name + "-narrow")
 	if wide := evaluate[int](p, `document.documentElement.scrollWidth`); wide > 360 {
 		p.Errorf("page %s is %d pixels wide in a window of 360: %s", name, wide, evaluate[string](p,

@@ -173,7 +173,11 @@ func (d *details) addRecords(q *site.Request, place *site.Place) error {
 	if errors.Is(err, backend.ErrDenied) {
 		return nil
 	}
-	d.Records, d.ShowsRecords = audit.LinesOf(got.Objects), true
+	if err != nil {
+		return err
+	}
+	d.ShowsRecords = true
+	d.Records, err = audit.LinesOf(q, got.Objects)
 	return err
 }
 

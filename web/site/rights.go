@@ -143,6 +143,12 @@ func (q *Request) MayAudit(project string) bool {
 	return may != nil && may.May(backend.RightAudit, backend.Place{Project: project})
 }
 
+// MaySee reports whether the person may list the secrets of a project, or some of them.
+func (q *Request) MaySee(project string) bool {
+	may := q.may()
+	return may != nil && may.MaySome(backend.RightSee, backend.Place{Project: project})
+}
+
 // MayReveal reports whether the person may have the value of a secret shown.
 func (v view) MayReveal(o backend.Object) bool {
 	may := v.q.may()

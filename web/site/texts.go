@@ -126,9 +126,8 @@ var texts = map[string]string{
 	"entry.link.hint":  "The secret is looked up in the environment of each request.",
 	"entry.plain.hint": "A value is not secret: everyone who may list it sees it.",
 	"entry.uses":       "Used by", "entry.uses.link": "links to it, in %s",
-	"entry.uses.linkall": "links to it, in all environments",
-	"entry.nouses": "No registered file and no value uses it. Files register their references with: " +
-		"pouncet check --register",
+	"entry.uses.linkall":  "links to it, in all environments",
+	"entry.nouses":        "No registered file and no value uses it. Files register their references with:",
 	"entry.readers":       "Who may have the value, and why",
 	"entry.readers.first": "These are the first %s of %s.", "entry.readers.all": "All of them are on the page Access.",
 	"entry.uses.first": "These are %s positions, and there are more.", "entry.uses.next": "The next positions",
@@ -235,7 +234,7 @@ var texts = map[string]string{
 	"reports.title": "Reports", "reports.lead": "Secrets that need attention. The comparison of values stores nothing.",
 	"reports.finding": "Finding", "reports.detail": "Detail", "reports.lastused": "Last used",
 	"reports.nousages": "No file has registered its references, so no secret is reported as in no file. " +
-		"Register them with: pouncet check --register",
+		"Register them with:",
 	"reports.notcompared": "The values of %s were not compared, because you may not have them.",
 	"reports.more":        "and %s more",
 	"reports.none":        "No secret needs attention",

@@ -13,7 +13,11 @@
   // In a narrow window the navigation scrolls.
   const bar = document.querySelector(".side");
   const current = bar && bar.querySelector("[aria-current]");
-  if (current) bar.scrollLeft = current.offsetLeft - (bar.clientWidth - current.offsetWidth) / 2;
+  const center = () => { bar.scrollLeft = current.offsetLeft - (bar.clientWidth - current.offsetWidth) / 2; };
+  if (current) {
+    center();
+    window.matchMedia("(max-width: 860px)").addEventListener("change", center);
+  }
 
   // A menu that leads to another page does so as soon as it is changed.
   document.addEventListener("change", (event) => {
