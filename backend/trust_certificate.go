@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The claims of a certificate: its subject alternative names of one form each.
+// The claims of a certificate. Each stands for the subject alternative names of one form.
 const (
 	ClaimURI = "san_uri"
 	ClaimDNS = "san_dns"

@@ -14,7 +14,7 @@ func TestEntrySaysWhenItWasLastUsed(t *testing.T) {
 	d := newDashboard(t)
 	d.signIn()
 	page := d.path(d.object(backend.KindSecret, "db_password"), "")
-	d.get(page).is(t, 200, "Last used", "never, as far as it is known")
+	d.get(page).is(t, 200, "Last used", "no use is known")
 	ctx := backend.WithPrincipal(context.Background(), backend.Principal{ID: "local:ci", Name: "nightly",
 		Kind: backend.Workload, Role: backend.RoleAdmin})
 	got, err := d.service.Resolve(ctx, []backend.Ref{{Kind: backend.KindSecret, Project: backend.DefaultProject,
@@ -22,5 +22,5 @@ func TestEntrySaysWhenItWasLastUsed(t *testing.T) {
 	if err != nil || got[0].Err != nil {
 		t.Fatal(got, err)
 	}
-	d.get(page).is(t, 200, "Last used", "by <bdi>nightly</bdi>").lacks(t, "never, as far as it is known", canary)
+	d.get(page).is(t, 200, "Last used", "by <bdi>nightly</bdi>").lacks(t, "no use is known", canary)
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
 )
 
-// TestNavigationShowsWhatOneMay has people with each role, everywhere, in a project, in an environment and for some
-// names. Each page of the navigation opens, and a page that opens for them is in it.
-func TestNavigationShowsWhatOneMay(t *testing.T) {
+// TestNavigationShowsThePermittedPages has people with each role, everywhere, in a project, in an environment and for
+// some names. Each page of the navigation opens, and a page that opens for them is in it.
+func TestNavigationShowsThePermittedPages(t *testing.T) {
 	d, _ := newServers(t)
 	d.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindProject, Name: "shop"})
 	d.newToken("root", backend.RoleAdmin, backend.Person)

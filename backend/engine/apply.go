@@ -32,8 +32,8 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	}
 	for _, reserved := range stored.ReservedKeys {
 		if key := set.IdempotencyKey; strings.HasPrefix(key, reserved) {
-			return nil, backend.Errorf(backend.CodeInvalid, "the idempotency key %s has the form of the keys that Pouncet uses "+
-				"itself", backend.Quote(key)).WithHint("use a random text, such as a UUID").At("idempotency_key")
+			return nil, backend.Errorf(backend.CodeInvalid, "the idempotency key %s begins like a key of Pouncet itself",
+				backend.Quote(key)).WithHint("use a random text, such as a UUID").At("idempotency_key")
 		}
 	}
 	if err := checkRegistrations(set.Changes); err != nil {

@@ -211,7 +211,7 @@ func (p *project) verifyRow(o store.Object, keys *keyset) error {
 	return verify(key, o, p.row.Name)
 }
 
-// keyOfRow returns the key with which a row is signed, if that may be one of the environment that the row belongs to.
+// keyOfRow returns the key that signs a row. It refuses a key that the environment of the row may not have.
 func (p *project) keyOfRow(o store.Object, keys *keyset) (*envelope.Key, error) {
 	if o.Untrusted != nil {
 		return nil, o.Untrusted

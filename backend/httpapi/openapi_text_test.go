@@ -363,8 +363,8 @@ var openAPITexts = map[string]string{
 	"Grant.where": "Where it gives the role; absent for everywhere but protected environments.",
 	"Trust": "Which identity tokens of an OpenID Connect issuer, or which client certificates, are accepted, " +
 		"and as whom.",
-	"Trust.certificate": "Accepts client certificates of an authority of the server, and no identity tokens. The trust " +
-		"then has neither issuer nor audience, and its claims are `san_uri` and `san_dns`.",
+	"Trust.certificate": "Accepts client certificates that an authority of --client-ca has signed, and no identity " +
+		"tokens. The trust then has neither issuer nor audience, and its claims are `san_uri` and `san_dns`.",
 	"Trust.issuer":   "The issuer, exactly as the claim `iss` has it.",
 	"Trust.audience": "The only value of the claim `aud`.",
 	"Trust.claims": "Conditions on claims: a text, or a pattern in which `*` stands for any characters. All must hold; " +

@@ -255,9 +255,10 @@ func short(text string) string {
 	return strings.ToValidUTF8(text[:min(len(text), maxReason)], "")
 }
 
-// gave returns when the person gave the credential, of a token that Login has accepted. Who had to give it again did so
-// after the flow began. Not all issuers say when that was. One that does says it if the request has max_age, so a
-// token without it belongs to a request from which somebody has removed max_age.
+// gave returns when the person gave the credential, from a token that Login has accepted. A person who had to give it
+// again gave it after the flow began. Not all issuers say when it was given. An issuer that supports the claim adds
+// it if the request has max_age. So from such an issuer, a token without the claim means that somebody has removed
+// max_age.
 func (l *Logins) gave(ctx context.Context, c candidate, f Flow, from endpoints, token string) (time.Time, error) {
 	verified, _, err := payloadOf(token)
 	if err != nil {

@@ -56,13 +56,13 @@ func (l *Logins) acceptCertificate(
 	}
 	names, err := namesOf(c)
 	if now := l.options.Now(); err == nil && (now.Before(c.NotBefore) || !now.Before(c.NotAfter)) {
-		err = errors.New("it is not valid now") // the connection is older
+		err = errors.New("it has expired, or is not valid yet") // the connection is older
 	}
 	if err != nil {
 		return of, who, l.refuseCertificate(ctx, trust, c, err)
 	}
 	var accepted []candidate
-	reasons := []error{fmt.Errorf("%d trusts in certificates fit the login", len(all))}
+	reasons := []error{fmt.Errorf("%d trusts accept certificates", len(all))}
 	for _, one := range all {
 		one.subject, err = names.subject(one.trust)
 		if err == nil {
@@ -89,7 +89,7 @@ func (l *Logins) refuseCertificate(ctx context.Context, trust string, c *x509.Ce
 	l.options.Log.WarnContext(ctx, "client certificate refused", "trust", trust, "reason", reason.Error(),
 		"certificate", backend.CertificateFingerprint(c), "address", backend.OriginFrom(ctx).Address)
 	return backend.Errorf(backend.CodeUnauthenticated, "the client certificate is not accepted").
-		WithHint("the log of the server says why; compare its subject alternative names with the trust: " +
+		WithHint("see the log of the server, and compare the names in the certificate with the trust: " +
 			"pouncet trust show NAME")
 }
 
@@ -135,7 +135,7 @@ func (n certificateNames) subject(t backend.Trust) (string, error) {
 	claim := t.SubjectClaim()
 	values := n[claim]
 	if len(values) != 1 {
-		return "", fmt.Errorf("it has %d names of the form %s, and the trust wants one", len(values), claim)
+		return "", fmt.Errorf("it has %d names of the form %s, and the trust requires one", len(values), claim)
 	}
 	return values[0], checkName(claim, values[0])
 }
@@ -147,7 +147,8 @@ func checkName(claim, name string) error {
 		return fmt.Errorf("its %s must be a name of one line with at most %d bytes, without *", claim,
 			backend.MaxSubjectBytes)
 	case claim == backend.ClaimURI && !isPlainURI(name):
-		return fmt.Errorf("its %s is not a URI without user, query, fragment, percent sign and dot segments", claim)
+		return fmt.Errorf("its %s has a user, a query, a fragment, a percent sign or a dot segment, or is not a URI",
+			claim)
 	}
 	return nil
 }
@@ -172,7 +173,7 @@ func (n certificateNames) check(t backend.Trust) error {
 			}
 		}
 		if !slices.ContainsFunc(values, func(v string) bool { return access.Matches(pattern, v) }) {
-			return fmt.Errorf("its %s is %s, and the trust wants %s", claim, shown(values), backend.Quote(pattern))
+			return fmt.Errorf("its %s is %s, and the trust requires %s", claim, shown(values), backend.Quote(pattern))
 		}
 	}
 	return nil

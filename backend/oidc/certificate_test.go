@@ -255,9 +255,9 @@ func TestHostileCertificates(t *testing.T) {
 			"an empty name":       {"mesh", []string{"uri:"}, "must be a name of one line"},
 			"a wildcard":          {"names", []string{"dns:*.acme.example"}, "without *"},
 			"a wildcard in a URI": {"mesh", []string{"uri:spiffe://acme.example/ns/shop/*"}, "without *"},
-			"another namespace":   {"mesh", []string{"uri:spiffe://acme.example/ns/hr/x"}, "the trust wants"},
-			"another domain":      {"mesh", []string{"uri:spiffe://evil.example/ns/shop/x"}, "the trust wants"},
-			"another case":        {"mesh", []string{"uri:spiffe://ACME.example/ns/shop/x"}, "the trust wants"},
+			"another namespace":   {"mesh", []string{"uri:spiffe://acme.example/ns/hr/x"}, "the trust requires"},
+			"another domain":      {"mesh", []string{"uri:spiffe://evil.example/ns/shop/x"}, "the trust requires"},
+			"another case":        {"mesh", []string{"uri:spiffe://ACME.example/ns/shop/x"}, "the trust requires"},
 			"a dot segment":       {"mesh", []string{"uri:spiffe://acme.example/ns/shop/../hr/x"}, "dot segments"},
 			"a percent sign":      {"mesh", []string{"uri:spiffe://acme.example/ns/shop/%2e%2e/hr"}, "dot segments"},
 			"a query":             {"mesh", []string{"uri:spiffe://acme.example/ns/shop/x?a"}, "not a URI without user"},
@@ -283,8 +283,8 @@ func TestHostileCertificates(t *testing.T) {
 			"a query of a condition": {"names-in-shop", []string{"dns:pay.acme.example", "uri:" + meshURI + "?a"},
 				"not a URI without user"},
 			"another trust": {"names", []string{"uri:" + meshURI}, "it has 0 names of the form san_dns"},
-			"no such trust": {"none", []string{"uri:" + meshURI}, "0 trusts in certificates fit"},
-			"an issuer":     {"ci", []string{"uri:" + meshURI}, "0 trusts in certificates fit"},
+			"no such trust": {"none", []string{"uri:" + meshURI}, "0 trusts accept certificates"},
+			"an issuer":     {"ci", []string{"uri:" + meshURI}, "0 trusts accept certificates"},
 		} {
 			status, text, _ := s.caller(s.authority, c.names...).login(0, c.trust)
 			if status != http.StatusUnauthorized || !strings.Contains(text, "the client certificate is not accepted") ||

@@ -143,7 +143,7 @@ func (c claims) checkAudience(want string) error {
 		list = []string{c.text("aud")}
 	}
 	if !slices.Equal(list, []string{want}) {
-		return fmt.Errorf("its audience is %s, and the trust wants only %s", quoted(list), backend.Quote(want))
+		return fmt.Errorf("its audience is %s, and the trust requires only %s", quoted(list), backend.Quote(want))
 	}
 	return nil
 }
@@ -205,7 +205,7 @@ func (c claims) check(t backend.Trust, now time.Time) error {
 	for _, name := range slices.Sorted(maps.Keys(t.Claims)) {
 		pattern, values := t.Claims[name], c.values(name)
 		if !slices.ContainsFunc(values, func(v string) bool { return access.Matches(pattern, v) }) {
-			return fmt.Errorf("its claim %s is %s, and the trust wants %s", backend.Quote(name), shown(values),
+			return fmt.Errorf("its claim %s is %s, and the trust requires %s", backend.Quote(name), shown(values),
 				backend.Quote(pattern))
 		}
 	}

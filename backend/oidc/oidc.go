@@ -53,8 +53,8 @@ type Options struct {
 	Cipher access.Cipher
 	// Record returns the records of a login with a trust, which are written with it. The context has the principal.
 	Record func(ctx context.Context, trust store.Object) []store.Record
-	// ClientSecret returns what proves this server to the issuer with a URL as the client with an id; "" for nothing. It
-	// is for people who sign in at a browser. Nil means that no issuer wants one.
+	// ClientSecret returns the client secret of this server for an issuer and a client id, or "" if there is none. It is
+	// for people who sign in at a browser. Nil means that no issuer requires one.
 	ClientSecret func(issuer, client string) (string, error)
 	// Log gets the reasons of refusals. Nil means no log.
 	Log *slog.Logger

@@ -461,9 +461,9 @@ func TestHostileTokensAreRefused(t *testing.T) {
 	later, long := now.Add(5*time.Minute).Unix(), strings.Repeat("x", 300)
 	deep := strings.Repeat("[", 500) + strings.Repeat("]", 500)
 	for name, c := range map[string]struct{ token, reason string }{
-		"another audience":           {signed(map[string]any{"aud": "https://other.example.com"}), "the trust wants only"},
-		"no audience":                {signed(map[string]any{"aud": nil}), "the trust wants only"},
-		"two audiences":              {signed(map[string]any{"aud": []string{audience, "x"}}), "the trust wants only"},
+		"another audience":           {signed(map[string]any{"aud": "https://other.example.com"}), "the trust requires only"},
+		"no audience":                {signed(map[string]any{"aud": nil}), "the trust requires only"},
+		"two audiences":              {signed(map[string]any{"aud": []string{audience, "x"}}), "the trust requires only"},
 		"another issuer":             {signed(map[string]any{"iss": "https://evil.example.com"}), "no trust fits its issuer"},
 		"the issuer with a slash":    {signed(map[string]any{"iss": f.issuer.URL + "/"}), "no trust fits its issuer"},
 		"expired":                    {signed(map[string]any{"exp": now.Add(-2 * time.Minute).Unix()}), "it has expired"},

@@ -121,7 +121,7 @@ var applyCases = []testCase{
 			f.Errorf("another set with the same key: %v", err)
 		}
 	}},
-	{"an idempotency key is none of those of logins and sessions", func(f *fixture) {
+	{"an idempotency key of a login or a session is refused", func(f *fixture) {
 		f.environments("dev")
 		for _, key := range []string{"login ", "login 6f", "ended ", "ended 6f", "began ", "began 6f"} {
 			set := backend.ChangeSet{Changes: []backend.Change{secret("dev", "s", "v")}, IdempotencyKey: key}

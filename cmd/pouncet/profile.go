@@ -77,7 +77,7 @@ func (a *app) profileSetCommand() *cobra.Command {
 		Args: arguments(1, 1, "one name"),
 	}
 	f := c.Flags()
-	// These flags hide the flags of all commands with the same names, which may not be empty.
+	// These flags hide the global flags with the same names, whose values must not be empty.
 	f.StringVar(&a.endpoint, "endpoint", "", "`URL` of a server")
 	f.StringVar(&a.project, "project", "", "the `project`")
 	f.StringVar(&a.env, "env", "", "the `environment`")

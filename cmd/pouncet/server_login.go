@@ -48,7 +48,7 @@ func (s *clientSecrets) check(c *cobra.Command) error {
 		case s.files[client] != "":
 			e := usage(c, "--client-secret-file names %s twice", backend.Quote(of))
 			if !forClient {
-				e = e.withHint("name each client too: ISSUER#CLIENT=FILE")
+				e = e.withHint("name each client: ISSUER#CLIENT=FILE")
 			}
 			return e
 		}

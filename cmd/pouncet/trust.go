@@ -84,8 +84,8 @@ func (a *app) setTrustCommand() *cobra.Command {
 			"all conditions. A new trust needs --issuer, --audience and a --claim. It has no rights until a binding gives it "+
 			"some: see \"pouncet binding create\".") + "\n\n" +
 			wrap("With --certificate, the trust accepts client certificates of an authority of --client-ca instead. Its "+
-				"conditions are on the names in the certificate: san_uri and san_dns. It must have exactly one san_uri, which "+
-				"is the subject. With --subject-claim san_dns, it must have exactly one san_dns.") + "\n\n" +
+				"conditions are on the names in the certificate: san_uri and san_dns. A certificate must have exactly one "+
+				"san_uri, which is the subject. With --subject-claim san_dns, it must have exactly one san_dns.") + "\n\n" +
 			wrap("In a condition, * stands for any characters: end a pattern with a separator before it, such as "+
 				"repo:acme/*, so that repo:acme-evil/x does not match. The claim email counts only if the issuer has verified "+
 				"it. An identity token is accepted once, unless --reuse is set, and it must be for no other audience."),
@@ -96,7 +96,7 @@ func (a *app) setTrustCommand() *cobra.Command {
 		Args: arguments(1, 1, "one name"),
 	}
 	c.Flags().BoolVar(&f.trust.Certificate, "certificate", false,
-		"accept client certificates of an authority of the server, and no identity tokens")
+		"accept client certificates that an authority of --client-ca has signed, and no identity tokens")
 	c.Flags().StringVar(&f.trust.Issuer, "issuer", "", "`URL` of the issuer, exactly as the claim iss has it")
 	c.Flags().StringVar(&f.trust.Audience, "audience", "",
 		"the only `audience` that the tokens may have, in the claim aud")

@@ -372,7 +372,7 @@ var orderCases = []orderCase{
 		refused: `this plan gives secrets "a" and "b" the same value`,
 	},
 	{
-		name:   "a new secret takes the name and the value of one that gets others",
+		name:   "a new secret takes the old name and value of a secret that gets a new name and value",
 		before: []backend.Change{refusingDuplicates(), of(shop, valued("a", "1"))},
 		plan: func(o map[string]backend.Object) []planned {
 			return first(update(o["secret a"], valued("b", "2")), creation(valued("a", "1")))
@@ -440,8 +440,8 @@ func TestPlanDoesNotDependOnTheOrder(t *testing.T) {
 	}
 }
 
-// Terraform plans a container that it replaces twice: first as it is, which can be a rename. Its contents are then in
-// another container, so their deletion must not wait for a creation in the old one.
+// Terraform plans a replaced container twice. The first plan updates the container, which can be a rename. The contents
+// are then in another container, so their deletion must not wait for a creation in the old one.
 func TestReplacedContainerHasNoFormerName(t *testing.T) {
 	s, o := world(t, []backend.Change{of(shop, made(backend.KindProject, "", "own"))})
 	p := planning.New(s, shop, true)

@@ -131,7 +131,7 @@ func BenchmarkPages(b *testing.B) {
 				b.ReportMetric(sum/float64(b.N), unit)
 			}
 			if cpu := sums["ms-cpu"] / float64(b.N); cpu > 200 {
-				b.Errorf("the tasks of the page take %.0f ms of the processors, and 200 is the limit", cpu)
+				b.Errorf("the tasks of the page take %.0f ms of the processors; the limit is 200 ms", cpu)
 			}
 			if least > 50 {
 				b.Errorf("the longest task takes %.0f ms of the processor, and 50 is the limit", least)

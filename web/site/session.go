@@ -122,7 +122,7 @@ func setCookie(w http.ResponseWriter, r *http.Request, value, part string, secur
 type Ended interface {
 	// Note keeps what lists show of a session, as JSON.
 	Note(ctx context.Context, id string, about []byte) error
-	// Noted returns what was noted of the sessions that have not ended before their time, by their ids.
+	// Noted returns the notes of the sessions that nobody has ended early, by the id of the session.
 	Noted(ctx context.Context) (map[string][]byte, error)
 	End(ctx context.Context, id string) error
 	// HaveEnded returns which of some sessions have ended.

@@ -39,7 +39,7 @@ type Options struct {
 	Service  backend.Service
 	Identity Identity
 	Cipher   Cipher
-	// Ended remembers the sessions that have ended before their time. Nil remembers them in this process.
+	// Ended remembers which sessions began, and which were ended early. Nil remembers them in this process.
 	Ended Ended
 	// Issuers lets people sign in at OpenID Connect issuers too. Nil knows none.
 	Issuers *oidc.Logins

@@ -115,7 +115,7 @@ var texts = map[string]string{
 	"field.version": "Version", "field.rotation": "Rotation", "field.rotation.every": "every %s, due",
 	"field.expires": "Expires", "field.protected": "Protected from deletion", "field.created": "Created",
 	"field.updated": "Updated", "field.id": "Id",
-	"field.neverused": "never, as far as it is known", "field.usedby": "by",
+	"field.neverused": "no use is known", "field.usedby": "by",
 
 	"entry.edit": "Edit", "entry.delete": "Delete", "entry.value": "Value", "entry.details": "Details",
 	"entry.managed":    "%s manages this entry, and may undo a change that is made here.",

@@ -104,14 +104,14 @@ func (s *Store) classifyConnect(state string) *backend.Error {
 	case insufficientRight:
 		return backend.Errorf(backend.CodeUnavailable, "the PostgreSQL role in the URL may not connect to database %s, or "+
 			"may not set a parameter in the URL", s.name).
-			WithHint("run GRANT CONNECT ON DATABASE for the role, or leave the parameter out")
+			WithHint("run GRANT CONNECT ON DATABASE for the role, or remove the parameter")
 	case protocolViolation: // of a pooler, which has no other state
 		return backend.Errorf(backend.CodeUnavailable, "the connection pooler of database %s refuses the connection", s.name).
 			WithHint("leave out parameters in the URL that the pooler does not accept, and check that the pooler has the " +
 				"database, the role and free connections; see its log")
 	case notInState:
 		return backend.Errorf(backend.CodeUnavailable, "database %s does not allow connections", s.name).
-			WithHint("allow them (ALTER DATABASE, ALLOW_CONNECTIONS true), or correct the URL")
+			WithHint("allow them: ALTER DATABASE NAME WITH ALLOW_CONNECTIONS true; or correct the URL")
 	}
 	return nil
 }

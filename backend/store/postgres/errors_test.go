@@ -74,7 +74,7 @@ func TestErrorsNameTheDatabaseAndNotThePassword(t *testing.T) {
 		{"a setting of the server", s.URL("postgres") + "&shared_buffers=1GB", backend.ErrInvalid,
 			[]string{"a setting in its URL"}},
 		{"a setting that the role may not set", as("may_not_connect", s.URL("postgres")) + "&log_statement=all",
-			backend.ErrUnavailable, []string{"may not connect to database postgres", "leave the parameter out"}},
+			backend.ErrUnavailable, []string{"may not connect to database postgres", "remove the parameter"}},
 		{"a role that may not connect", as("may_not_connect", s.URL("closed_to_most")), backend.ErrUnavailable,
 			[]string{"may not connect to database closed_to_most", "GRANT CONNECT"}},
 		{"a database that is closed", s.URL("closed_to_all"), backend.ErrUnavailable,

@@ -327,7 +327,7 @@ func TestServersWriteWhileALogBegins(t *testing.T) {
 	}
 }
 
-// A record that exists before it is written is an error, and the numbers stay.
+// A write of a record that already exists is an error, and the numbers stay.
 func TestARecordThatExistsIsReported(t *testing.T) {
 	address := created(t)
 	s := opened(t, address)

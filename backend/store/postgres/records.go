@@ -143,7 +143,7 @@ func (s *Store) recordError(err error) error {
 	if sqlState(err) != uniqueViolation {
 		return err
 	}
-	e := s.changedError("a record of the audit log exists before it is written")
+	e := s.changedError("a record of the audit log already exists")
 	e.Err = err
 	return e
 }

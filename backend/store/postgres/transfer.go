@@ -244,7 +244,7 @@ func (s *Store) leavingError(present map[string]bool) error {
 			return backend.Errorf(backend.CodeUnavailable, "the backend in database %s is being moved, and this is not complete",
 				s.name).WithHint("repeat the command pouncet move, or undo it: pouncet move --undo")
 		case strings.HasPrefix(line, "column "+transfer.LeftTable+"."):
-			return backend.Errorf(backend.CodeUnavailable, "the backend in database %s was moved to another place", s.name).
+			return backend.Errorf(backend.CodeUnavailable, "the backend in database %s was moved to another location", s.name).
 				WithHint("use the backend there")
 		}
 	}

@@ -21,7 +21,7 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 		if err := s.viewStates(ctx, f); !errors.Is(err, errMoved) {
 			return err
 		}
-		if !held { // it was found in a state of the database that is not the one of the function
+		if !held { // the condition was found in another state of the database than the function now reads
 			store.ResetCondition(ctx)
 		}
 	}

@@ -250,7 +250,8 @@ func (s *Store) schemaVersion(ctx context.Context, c *conn) (int, error) {
 		return 0, s.translate(err)
 	}
 	if v < 0 {
-		return 0, s.corruptError("database %s says that it has schema %d: it was changed outside Pouncet", s.path, v)
+		return 0, s.corruptError("database %s names schema %d, which does not exist: it was changed outside Pouncet",
+			s.path, v)
 	}
 	return v, nil
 }

@@ -145,7 +145,7 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// A database that says it has an earlier schema than it has was changed outside Pouncet, or was migrated half.
+// If a database names an earlier schema than it has, it was changed outside Pouncet, or its migration was interrupted.
 func TestOpenRefusesAnotherSchemaThanTheDatabaseSays(t *testing.T) {
 	for _, version := range []int{-1, 0, 1, 2, 3, 4, 5, 6} {
 		for _, file := range []string{"database", "records of reads"} {

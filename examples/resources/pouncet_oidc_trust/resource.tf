@@ -18,7 +18,7 @@ resource "pouncet_role_binding" "github" {
   project = "default"
 }
 
-# Services of a mesh, with client certificates of an authority of the server (--client-ca).
+# Services of a mesh, with client certificates that an authority of --client-ca has signed.
 resource "pouncet_oidc_trust" "mesh" {
   name        = "mesh"
   certificate = true
