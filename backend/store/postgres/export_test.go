@@ -190,7 +190,8 @@ func AppendWithoutAnswer(s *Store, r store.Record, lost error, meanwhile func())
 	if meanwhile != nil {
 		meanwhile()
 	}
-	_, err := l.commitTo(ctx, []store.Record{r}, true, &unknownAppend{before, l.own[r.Log].row, lost})
+	unknown := &unknownAppend{before: before, after: l.own[r.Log].row, err: lost}
+	_, err := l.commitTo(ctx, []store.Record{r}, true, unknown)
 	return err
 }
 

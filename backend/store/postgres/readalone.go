@@ -45,7 +45,11 @@ func sameLog(a, b store.Log) bool {
 type unknownAppend struct {
 	before, after store.Log
 	err           error
+	looked        bool // a later transaction has read the row
 }
+
+// isOpen reports whether the append may have taken effect, and no transaction has looked yet.
+func (u *unknownAppend) isOpen() bool { return u != nil && !u.looked }
 
 func (u *unknownAppend) Error() string { return "adding records: " + u.err.Error() }
 func (u *unknownAppend) Unwrap() error { return u.err }
@@ -64,7 +68,7 @@ func (u *unknownAppend) again(err error) error {
 	if u == nil || err == nil || !isUnknown(err) {
 		return err
 	}
-	return &unknownAppend{u.before, u.after, err}
+	return &unknownAppend{before: u.before, after: u.after, err: err}
 }
 
 const extendRead = `WITH l AS (UPDATE read_log SET next_number = $11, head = $12
@@ -91,7 +95,7 @@ func (l *ReadLog) appendAlone(ctx context.Context, records []store.Record) (done
 	tag, err := l.store.changes.Exec(ctx, extendRead, args...)
 	switch {
 	case err != nil && isUnknown(err):
-		return false, &unknownAppend{before, rows[0], err}
+		return false, &unknownAppend{before: before, after: rows[0], err: err}
 	case err != nil || tag.RowsAffected() != int64(len(numbered)):
 		return false, nil
 	}
@@ -113,7 +117,11 @@ func (l *ReadLog) mayBeAlone(records []store.Record) bool {
 // tookEffect reports whether the rows of logs show that the append took effect. If they do not say, it returns the
 // error of the append.
 func (u *unknownAppend) tookEffect(known map[string]store.Log) (added bool, err error) {
-	if u == nil || sameLog(known[u.before.Log], u.before) {
+	if u == nil {
+		return false, nil
+	}
+	u.looked = true
+	if sameLog(known[u.before.Log], u.before) {
 		return false, nil
 	}
 	if sameLog(known[u.after.Log], u.after) {

@@ -98,7 +98,7 @@ const selectGeneration = "SELECT sealed FROM sealed_state WHERE name = '" + stor
 
 // commit adds records, and notes which secrets they resolve. It begins logs first, for good: a transaction that kept
 // the locks of others meanwhile could wait for one that waits for it. If the connection broke before the answer of a
-// commit, the next transaction finds out whether the commit took effect.
+// commit, the next transactions find out whether the commit took effect. Nothing else is written before that is known.
 func (l *ReadLog) commit(ctx context.Context, records []store.Record) error {
 	done, unknown := l.appendAlone(ctx, records)
 	if done {
@@ -118,6 +118,10 @@ func (l *ReadLog) commit(ctx context.Context, records []store.Record) error {
 			}
 		case errors.As(err, &again) && broken < maxBroken:
 			unknown, broken = again, broken+1
+		case unknown.isOpen() && broken < maxBroken:
+			broken++
+		case unknown.isOpen(): // not err: if that says refused, the calls would write their records again
+			return unknown
 		case withNotes && isRefused(err): // the notes may have been in the way
 			withNotes = false
 		default:
@@ -126,7 +130,7 @@ func (l *ReadLog) commit(ctx context.Context, records []store.Record) error {
 	}
 }
 
-// maxBroken is how often records are written again after a commit without an answer.
+// maxBroken is how often a transaction follows a commit without an answer.
 const maxBroken = 2
 
 func (l *ReadLog) beginLogs(ctx context.Context, logs []string) error {

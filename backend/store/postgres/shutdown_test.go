@@ -5,6 +5,7 @@ package postgres_test
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,15 +72,68 @@ func TestRecordsAreWrittenOnceIfTheirSessionEnds(t *testing.T) {
 	}
 }
 
-// appendTogether appends a record in some calls that share a commit. Before many calls, another record is written
-// to another log.
+// The same holds if PostgreSQL then refuses the transactions that look whether the commit took effect.
+func TestRecordsAreWrittenOnceIfNobodyCanLook(t *testing.T) {
+	for name, c := range map[string]struct {
+		refused int // this many transactions
+		fails   bool
+	}{
+		"one is refused":  {1, false},
+		"two are refused": {2, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			servingRole(t, "serving")
+			address := created(t)
+			served(t, address, "serving")
+			s := opened(t, as(address, "serving"))
+			endSession(t, address, 8)
+			refuseLooks(t, address, c.refused)
+			failed := appendAll(t, s, store.Record{Log: "p"}, 7)
+			if want := map[bool]int{true: 7}[c.fails]; failed != want {
+				t.Errorf("%d calls failed, want %d", failed, want)
+			}
+			wantReads(t, address, 1, 7) // the commit took effect
+		})
+	}
+}
+
+// refuseLooks makes PostgreSQL refuse to read the rows of logs so many times after endSession has ended a session.
+func refuseLooks(t *testing.T, address string, times int) {
+	t.Helper()
+	postgrestest.Exec(t, address, fmt.Sprintf(`CREATE SEQUENCE public.looks;
+		GRANT ALL ON SEQUENCE public.tries, public.looks TO serving; GRANT USAGE ON SCHEMA public TO serving;
+		CREATE FUNCTION public.may_look() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+			IF (SELECT last_value FROM public.tries) >= 8 AND nextval('public.looks') <= %d THEN
+				RAISE EXCEPTION 'sorry, too many clients already' USING ERRCODE = '53300';
+			END IF;
+			RETURN true;
+		END $$;
+		ALTER TABLE pouncet.read_log ENABLE ROW LEVEL SECURITY;
+		CREATE POLICY looks ON pouncet.read_log USING (public.may_look())`, times))
+	t.Cleanup(func() {
+		postgrestest.Exec(t, address, "DROP FUNCTION public.may_look() CASCADE; DROP SEQUENCE public.looks")
+	})
+}
+
+// appendTogether is appendAll for calls that all succeed.
 func appendTogether(t *testing.T, s *postgres.Store, record store.Record, calls int) {
 	t.Helper()
+	if failed := appendAll(t, s, record, calls); failed > 0 {
+		t.Errorf("%d of %d calls failed", failed, calls)
+	}
+}
+
+// appendAll appends a record in some calls that share a commit, and returns how many failed. Before many calls, another
+// record is written to another log.
+func appendAll(t *testing.T, s *postgres.Store, record store.Record, calls int) int {
+	t.Helper()
 	var running sync.WaitGroup
+	var failed atomic.Int64
 	call := func(r store.Record) {
 		running.Go(func() {
 			if err := s.Reads().AppendRecords(t.Context(), r); err != nil {
-				t.Error(err)
+				failed.Add(1)
+				t.Log(err)
 			}
 		})
 	}
@@ -89,19 +143,17 @@ func appendTogether(t *testing.T, s *postgres.Store, record store.Record, calls 
 		postgres.OnWrite(s, func(int) { once.Do(func() { close(started); <-shared }) })
 		call(store.Record{Log: "first"})
 		<-started
-		defer func() {
-			for postgres.WaitingRecords(s) != calls {
-			}
-			close(shared)
-			running.Wait()
-		}()
-	}
-	for range calls {
+		for range calls {
+			call(record)
+		}
+		for postgres.WaitingRecords(s) != calls {
+		}
+		close(shared)
+	} else {
 		call(record)
 	}
-	if calls == 1 {
-		running.Wait()
-	}
+	running.Wait()
+	return int(failed.Load())
 }
 
 // A call succeeds after PostgreSQL has ended all idle sessions, however many there were.
