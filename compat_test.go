@@ -117,7 +117,7 @@ func TestFixtureResolves(t *testing.T) {
 }
 
 // What an earlier version deleted comes back with all its versions, as long as
-// it can be restored. The clock is that of the fixture.
+// it can be restored. The clock shows the time of the fixture.
 func TestFixtureRestores(t *testing.T) {
 	t.Setenv("POUNCET_KMS_KEY", "")
 	parts, err := open.Embedded(t.Context(), open.Config{Path: filepath.Join(copyFixture(t), "backend")})

@@ -97,7 +97,7 @@ func TestDeploymentIsRefusedAndChangesNothing(t *testing.T) {
 	}
 }
 
-// The plan warns of what the configuration would set back.
+// The plan warns of the attributes that the configuration would set back.
 func TestDeploymentWarnsOfManagedObjects(t *testing.T) {
 	b := acctest.New(t)
 	managed := secret(backend.OpSet, "db", "CANARY-before")

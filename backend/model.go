@@ -108,7 +108,7 @@ type Object struct {
 	Attributes
 
 	Revision int64 `json:"revision,omitempty"` // counts every change of the object
-	// Edition counts the changes of what the owner of the object decides: its name, attributes, value, type and link.
+	// Edition counts the changes of what the owner decides: the object's name, attributes, value, type and link.
 	// A change that the backend makes on its own, as when it displaces the object, does not count.
 	Edition int64 `json:"edition,omitempty"`
 	// Incarnation counts how often a creation took over or took back the object, which kept its id; see
@@ -171,8 +171,8 @@ type Object struct {
 
 	// Draft: the number of its changes. CreatedBy is the name of the principal that staged the first one.
 	Changes *int `json:"changes,omitempty"`
-	// Draft change: its name and place are those of the object that it changes, as it was staged. Draft is the name of the
-	// draft.
+	// Draft change: it has the name and place that the changed object had when the change was staged. Draft is the name
+	// of the draft.
 	Draft  string  `json:"draft,omitempty"`
 	Staged *Staged `json:"staged,omitempty"`
 

@@ -13,8 +13,8 @@ type Policy struct {
 	ImmutableNames    bool       `json:"immutable_names,omitempty"` // entries cannot be renamed
 	DefaultVisibility Visibility `json:"default_visibility"`        // of a secret that is created without one
 	RecoveryDays      int        `json:"recovery_days"`             // days to restore a deleted entry; 0 for none
-	// MaxVersions and VersionDays say which versions of a secret are kept: the newest MaxVersions, and those of the last
-	// VersionDays days. 0 keeps all. The current and the previous version and those with a tag are always kept.
+	// MaxVersions and VersionDays say which versions of a secret are kept: the newest MaxVersions, and the versions of
+	// the last VersionDays days. 0 keeps all. The current and the previous version and those with a tag are always kept.
 	MaxVersions int `json:"max_versions,omitempty"`
 	VersionDays int `json:"version_days,omitempty"`
 	// ForbidFingerprints makes the backend return no fingerprints of values: see ChangeSet.FingerprintKey.

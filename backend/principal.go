@@ -10,10 +10,10 @@ import (
 
 // Principal is the person or workload that a call is made for.
 type Principal struct {
-	// ID is the id of the token, or that of the trust with "/" and the subject; empty for the local user of an embedded
+	// ID is the id of the token, or the id of the trust with "/" and the subject; empty for the local user of an embedded
 	// backend.
 	ID   string
-	Name string // the name of the token, that of the trust with "/" and the subject, or that of the local user
+	Name string // of the token, of the trust with "/" and the subject, or of the local user
 	Role Role
 	Kind PrincipalKind // an unknown one has the permissions of a person
 	// MadeBy is the id of the token that made this one, unless that one may bind everywhere. If each of several tokens
@@ -39,7 +39,7 @@ func (p Principal) Recipient() string {
 	return ToToken + p.ID
 }
 
-// Budget names whose limits p uses up: those of its trust, of the token that MadeBy names, or its own. Somebody who can
+// Budget names whose limits p uses up: its trust's, those of the token that MadeBy names, or its own. Somebody who can
 // push a branch chooses the subject of a pipeline, and a token can make others, so limits of a subject or of a single
 // token could be multiplied.
 func (p Principal) Budget() string { return cmp.Or(p.Trust, p.MadeBy, p.ID, p.Name) }

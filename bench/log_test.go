@@ -19,8 +19,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 )
 
-// BenchmarkPutsWithTheLog compares puts with those of an engine that makes no audit records, on the same database: of
-// one client, and of as many as a server has in BenchmarkServer. The aim is 1.1 at most.
+// BenchmarkPutsWithTheLog compares puts with the puts of an engine that makes no audit records, on the same database:
+// of one client, and of as many as a server has in BenchmarkServer. The aim is 1.1 at most.
 func BenchmarkPutsWithTheLog(b *testing.B) {
 	for name, opened := range map[string]func(b *testing.B, folder string) (*open.Parts, string, error){
 		"SQLite": func(b *testing.B, folder string) (*open.Parts, string, error) {

@@ -185,7 +185,7 @@ type server struct {
 // cpu returns the CPU time that the process has used. It is 0 where the system does not tell.
 func (s server) cpu() time.Duration { return readProcess(strconv.Itoa(s.process.Pid)).own }
 
-// processTimes are those of a process in /proc: its own CPU time, and that of its children that have ended.
+// processTimes are the times of a process in /proc: its own CPU time, and the CPU time of its ended children.
 type processTimes struct {
 	parent     int
 	own, ended time.Duration

@@ -24,9 +24,9 @@ var (
 // pathHint is the hint of errors about files that cannot be read.
 const pathHint = "start the path with path.module; other paths are relative to the folder in which Terraform runs"
 
-// filesIn returns the sorted paths of the files in a folder that match a pattern of include and no pattern of exclude.
-// The patterns are those of Terraform's function fileset. A folder without a matching file is an error, because a check
-// of no files always passes.
+// filesIn returns the sorted paths of the files in a folder that match a pattern of include and no pattern of
+// exclude. The patterns have the syntax of Terraform's function fileset. A folder without a matching file is an
+// error, because a check of no files always passes.
 func filesIn(folder string, include, exclude []string) ([]string, error) {
 	for _, pattern := range slices.Concat(include, exclude) {
 		if !doublestar.ValidatePattern(pattern) {

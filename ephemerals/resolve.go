@@ -55,7 +55,7 @@ func resolve(ctx context.Context, s *session.Session, refs []backend.Ref) ([]res
 }
 
 // resolveOrLookUp resolves references or, if the session has no values, looks up the entries that they mean. It leaves
-// the version open then: it is that of the value.
+// the version open then: it is the version of the value.
 func resolveOrLookUp(ctx context.Context, s *session.Session, refs []backend.Ref) ([]backend.Resolution, error) {
 	if !s.ValuesUnknown {
 		resolutions, err := s.Service.Resolve(ctx, refs)
@@ -80,7 +80,7 @@ func resolveOrLookUp(ctx context.Context, s *session.Session, refs []backend.Ref
 	return out, nil
 }
 
-// explainDenial adds to the error of what the token does not allow how to plan without it. That comes first: another
+// explainDenial adds to the error for a missing right how to plan without it. That comes first: another
 // role is not the remedy for the token of a pull request.
 func explainDenial(err error) error {
 	if !errors.Is(err, backend.ErrDenied) {

@@ -112,8 +112,8 @@ func typeInMage(text string) (format.Type, string) {
 	return typeOfText(text), text
 }
 
-// pythonText returns the text that a result of json_value, or a default of env_var, has inside longer text in Mage:
-// that of Python.
+// pythonText returns the text that a result of json_value, or a default of env_var, has inside longer text in Mage,
+// where Python prints it.
 func pythonText(o replacement, expression string) replacement {
 	switch {
 	case o.typ != expr.JSON || !strings.Contains(expression, "json_value") && !strings.Contains(expression, "env_var"):

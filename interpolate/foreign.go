@@ -236,8 +236,8 @@ func (d *Document) findTemplates(regions []format.Region) {
 	}
 }
 
-// markInside marks the references that are inside an expression of another tool. The spans are those of the references
-// in the file.
+// markInside marks the references that are inside an expression of another tool. The spans are the spans of the
+// references in the file.
 func (d *Document) markInside(own []span, inside []bool) {
 	next := 0
 	for i := range d.references {

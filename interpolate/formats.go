@@ -131,7 +131,7 @@ func rowOf(name string) *formatRow {
 	return rowByName(name)
 }
 
-// isEvaluated reports whether a file name is that of a configuration in HCL or in its JSON, which reads ${…} in every
+// isEvaluated reports whether a file name belongs to a configuration in HCL or in its JSON, which reads ${…} in every
 // string. Files of variables (.tfvars.json) have no expressions.
 func isEvaluated(name string) bool {
 	name = strings.ToLower(name)

@@ -94,7 +94,7 @@ func (o Options) progressStep(stage Stage, files int) func() {
 // references in the values.
 //
 // If any reference in any file has a problem, Render returns no file, and its error is Problems, which lists all of
-// them: those that a file alone shows, and those of missing references in all files. Any other error is about the call
+// them: errors that a file alone shows, and missing references in all files. Any other error is about the call
 // as a whole: the error of the resolver, one that matches backend.ErrTooLarge for more than backend.MaxRefs references,
 // or the error of the context.
 func Render(ctx context.Context, r Resolver, files []File, o Options) ([]File, error) {

@@ -47,7 +47,7 @@ func mageResults(t *testing.T) ([]mageResult, *resolver, map[string]string) {
 	return out, r, head.Env
 }
 
-// TestReadersOfMageResults checks that Jinja and PyYAML give the results that the other test takes for those of Mage.
+// TestReadersOfMageResults checks that Jinja and PyYAML give the results that the other test expects of Mage.
 func TestReadersOfMageResults(t *testing.T) {
 	needsReader(t, "PyYAML and Jinja2", "install python3-yaml and python3-jinja2", "python3", "-c", "import yaml, jinja2")
 	results, r, env := mageResults(t)

@@ -22,7 +22,7 @@ import (
 
 // A scalar can hold a file: the data of a Kubernetes ConfigMap are files, and its keys are their names. A value must
 // be written by the rules of that file, or it could add a key there. Such a file is a Document in the Document around
-// it. Its positions are those of the outer file. The outer check covers its result, because the scalar must read as
+// it. Its positions are positions in the outer file. The outer check covers its result, because the scalar must read as
 // exactly the text that the inner document returns.
 
 // Nested says whether Render reads scalars as files.
@@ -463,5 +463,5 @@ func withoutExpressions(text []byte, with byte) []byte {
 func (d *Document) Unencoded() []Problem { return d.unencoded }
 
 // Unclear returns the positions of texts that look like files in a format that is not known, and are filled in as text.
-// It also returns those of base64 with references, which is not filled in.
+// It also returns the positions of base64 with references, which is not filled in.
 func (d *Document) Unclear() []Problem { return slices.Concat(d.unclear, d.unfilled) }

@@ -41,7 +41,7 @@ func TestNestedFilesInJSON(t *testing.T) {
 			}
 		}
 	}
-	// The position is that of the expression.
+	// The position is the position of the expression.
 	text := "{\n  \"a.yaml\": \"\\u0061: \\\"1\\\"\\nb: {{ get_value( }}\"}"
 	f := interpolate.File{Name: "f.json", Data: []byte(text)}
 	if _, err := interpolate.Scan(f); err == nil || !strings.HasPrefix(err.Error(), "f.json:2:46: ") {

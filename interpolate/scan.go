@@ -24,8 +24,8 @@ type File struct {
 	Dialect Dialect
 	Nested  Nested
 
-	// Unnamed says that the name is not that of a file and is only for positions. FormatByName then means YAML, or plain
-	// text if all of the text is one scalar. The same holds for an empty name, and for StandardInput.
+	// Unnamed says that the name does not belong to a file and is only for positions. FormatByName then means YAML, or
+	// plain text if all of the text is one scalar. The same holds for an empty name, and for StandardInput.
 	Unnamed bool
 }
 

@@ -213,7 +213,7 @@ func TestASessionEndsDuringAnApply(t *testing.T) {
 	}
 }
 
-// The trusts of the guide let jobs of pull requests plan, and those of the main branch apply.
+// The trusts of the guide let jobs of pull requests plan, and jobs of the main branch apply.
 func TestTheTrustsOfTheGuide(t *testing.T) {
 	p := newPipelines(t)
 	guide, err := os.ReadFile("../examples/guides/pipelines/main.tf")

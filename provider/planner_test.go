@@ -173,8 +173,8 @@ func (w *plannerWorkspace) plan(role backend.Role) (plan map[string]any, output 
 	return plan, output
 }
 
-// wantEqualPlans compares the plan of an admin with that of a planner, which it leaves in the file "plan". It returns
-// what Terraform prints for the planner.
+// wantEqualPlans compares the plan of an admin with the plan of a planner, which it leaves in the file "plan". It
+// returns what Terraform prints for the planner.
 func (w *plannerWorkspace) wantEqualPlans(what string) string {
 	w.t.Helper()
 	ofAdmin, _ := w.plan(backend.RoleAdmin)

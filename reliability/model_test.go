@@ -75,7 +75,7 @@ func (s groupState) listed(secret int, r result) (bool, groupState) {
 	return !r.found || s.secrets[secret].is(r), s
 }
 
-// read checks the values of a Resolve, which are those of one moment.
+// read checks the values of a Resolve, which were all current at one moment.
 func (s groupState) read(asked request, results []result) (bool, groupState) {
 	for i, r := range results {
 		secret := &s.secrets[asked.reads[i]]

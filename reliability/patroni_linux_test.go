@@ -35,7 +35,7 @@ type node struct {
 	patroni  *exec.Cmd
 }
 
-// settings are those of a cluster that replaces its primary within seconds. docs/reliability.md shows them.
+// settings belong to a cluster that replaces its primary within seconds. docs/reliability.md shows them.
 const settings = `
 scope: pouncet
 name: %[1]s

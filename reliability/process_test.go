@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// output keeps the end of what a program wrote.
+// output keeps the end of the output of a program.
 type output struct {
 	mu   sync.Mutex
 	text []byte

@@ -13,7 +13,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-// The marked fields are generated at the creation and when the keepers change. The others are those of value_wo at
+// The marked fields are generated at the creation and when the keepers change. The others come from value_wo at
 // that time.
 func TestFieldsOfJSONAreGenerated(t *testing.T) {
 	b := acctest.New(t)

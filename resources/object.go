@@ -136,8 +136,8 @@ func (o *objectResource) expected(object seen) (edition, incarnation *int64) {
 	return &e, &object.Incarnation
 }
 
-// checkDeletion checks, while Terraform plans, the deletion of an object that a creation replaces. The name is that of
-// the object.
+// checkDeletion checks, while Terraform plans, the deletion of an object that a creation replaces. The name is the
+// name of the object.
 func (o *objectResource) checkDeletion(ctx context.Context, diags *diag.Diagnostics, object seen, name string) {
 	if !o.session.Plan.Applying() {
 		o.checkChange(ctx, diags, planning.Check{Change: o.deletion(object), Name: name})

@@ -204,7 +204,7 @@ func TestNamesMoveInOneChange(t *testing.T) {
 	})
 }
 
-// The mark of a configuration without a name is also that of others. Their objects stay where they are.
+// Other configurations without a name have the same mark. Their objects stay where they are.
 func TestRenameWithoutAConfigurationLeavesOthers(t *testing.T) {
 	w, other := newOrdinary(t), newOrdinary(t)
 	other.Env = append(other.Env, "POUNCET_HOME="+w.Data())
@@ -898,7 +898,7 @@ resource "pouncet_secret" "copy" {
 	for name, c := range map[string]struct {
 		before, after, fixed, taints string
 		args                         []string
-		remedy, value                string // the value of the copy, or that of src
+		remedy, value                string // the value of the copy, or of src
 	}{
 		"a replacement": {
 			before: generated(1) + reads(named("src")), after: generated(1) + reads(named("src")),
@@ -968,7 +968,7 @@ resource "pouncet_secret" "copy" {
 	}
 }
 
-// An import plans to take the object over. After that, its name can move like that of any other.
+// An import plans to take the object over. After that, its name can move like the name of any other object.
 func TestImportedObjectIsTakenOver(t *testing.T) {
 	w := newOrdinary(t)
 	w.pouncet("secret", "set", "a", "--env", "dev", "--generate")

@@ -79,7 +79,7 @@ func TestSchemaAndValueChangeInOnePlan(t *testing.T) {
 	)
 }
 
-// Nothing exists yet: the plan that fails is the one that creates the project.
+// Nothing exists yet. The plan that creates the project fails.
 func TestRulesAreCheckedInAPlannedEnvironment(t *testing.T) {
 	b := acctest.New(t)
 	acctest.Run(t,

@@ -82,7 +82,7 @@ func TestUnknownKeepersGenerateANewValue(t *testing.T) {
 	)
 }
 
-// An empty value keeps the one that the secret has, as a missing one does. Only a new secret needs a value.
+// An empty value keeps the present value of the secret, as a missing value does. Only a new secret needs a value.
 func TestAnEmptyValueKeepsTheValue(t *testing.T) {
 	b := acctest.New(t)
 	config := func(value string) string {

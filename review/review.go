@@ -75,7 +75,7 @@ type Report struct {
 	Baselined    int       `json:"baselined"`  // the number of findings that the baseline holds
 }
 
-// CountAtLeast counts the findings at or above a severity, and those of them that report a missing reference.
+// CountAtLeast counts the findings at or above a severity, and how many of them report a missing reference.
 func (r *Report) CountAtLeast(least Severity) (findings, missing int) {
 	for _, f := range r.Findings {
 		if f.Severity.rank() >= least.rank() {

@@ -98,7 +98,7 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	if len(ids) != 2 {
 		t.Fatalf("%d sessions", len(ids))
 	}
-	eve.post("/ui/sessions", url.Values{"id": {ids[0][1]}}).is(t, 404, "does not exist") // that of root
+	eve.post("/ui/sessions", url.Values{"id": {ids[0][1]}}).is(t, 404, "does not exist") // a session of root
 	d.post("/ui/sessions", url.Values{"id": {ids[1][1]}}).is(t, 200, "The session has ended.").lacks(t, ">eve<")
 	eve.get("/ui/sessions").is(t, 200, "Sign in").lacks(t, "this one")
 	d.post("/ui/sessions", url.Values{"id": {ids[0][1]}}).is(t, 200, "Sign in") // its own

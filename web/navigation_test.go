@@ -38,7 +38,7 @@ func TestNavigationShowsThePermittedPages(t *testing.T) {
 			add(name, bind(name, string(role), name, w))
 		}
 	}
-	// The rights in another project than that of the page count for what is about no project.
+	// Rights in another project than the page's project count for pages that are not about a project.
 	add("elsewhere", bind("e1", "viewer", "elsewhere", backend.Where{Project: "default"}),
 		bind("e2", "admin", "elsewhere", backend.Where{Project: "shop"}))
 	for who, token := range tokens {

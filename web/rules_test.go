@@ -49,7 +49,7 @@ func (d *dashboard) policy() backend.Policy {
 	return *page.Objects[0].Policy
 }
 
-// TestEveryRuleHasAField compares the fields of the page with those of a policy, and changes each.
+// TestEveryRuleHasAField compares the fields of the page with the fields of a policy, and changes each.
 func TestEveryRuleHasAField(t *testing.T) {
 	d := newDashboard(t)
 	d.signIn()

@@ -136,7 +136,7 @@ func (d *dashboard) send(r *http.Request) answer {
 	return answer{got, string(body)}
 }
 
-// at returns the path of the page without that of the session.
+// at returns the path of the page without the path of the session.
 func (a answer) at() string {
 	return regexp.MustCompile("^/ui/~[a-z0-9]+/").ReplaceAllString(a.Request.URL.Path, "/ui/")
 }

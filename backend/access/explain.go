@@ -13,8 +13,8 @@ import (
 // Assignment is one reason why a token or trust has rights.
 type Assignment struct {
 	Token backend.Object
-	// Binding is the name of the binding, "" if Role is that of the token itself. Group is the name of the group that the
-	// binding is for, "" if it is for the token.
+	// Binding is the name of the binding, "" if Role is the role of the token itself. Group is the name of the group
+	// that the binding is for, "" if it is for the token.
 	Binding string
 	Group   string
 	Role    string

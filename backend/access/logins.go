@@ -99,8 +99,8 @@ func (l *Logins) remember(hash [sha256.Size]byte, one login) {
 // noteTime limits the time for the note of a use. A call waits for it once a minute.
 const noteTime = time.Second
 
-// used notes that a token was used, unless it is that of a session, or that was tried less than store.ResolvedInterval
-// before. A call does not fail because its note cannot be written.
+// used notes that a token was used, unless it is the token of a session, or the last attempt was less than
+// store.ResolvedInterval before. A call does not fail because its note cannot be written.
 func (l *Logins) used(ctx context.Context, hash [sha256.Size]byte, p backend.Principal) {
 	now := l.now()
 	if l.Uses == nil || p.Trust != "" || !l.isDue(hash, now) {

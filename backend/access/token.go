@@ -92,7 +92,7 @@ func checkForm(token string) error {
 
 // Authenticate returns the principal of a token. An unknown token and an expired
 // one give the same ErrUnauthenticated. ErrDenied means that the token may not be
-// used from the address of the caller, which is that of the Origin in ctx. Then
+// used from the address of the caller, which the Origin in ctx has. Then
 // the principal is returned too.
 func Authenticate(ctx context.Context, s store.Store, token string, now time.Time) (backend.Principal, error) {
 	if err := checkForm(token); err != nil {

@@ -11,7 +11,7 @@
 //     without the other.
 //   - A dry run has one record, written before its outcomes are returned: "compare", or "fingerprint" if it returns
 //     fingerprints.
-//   - Changes that are added to a draft have a record "stage". The record of a deployment is that of an Apply: it holds
+//   - Changes that are added to a draft have a record "stage". A deployment is recorded like an Apply: its record holds
 //     the draft, and each of its changes with the names of those who staged it.
 //   - A call that changes nothing because it is refused or fails has one record, with the code of the error. A Query
 //     has a record only then, because it returns metadata only.

@@ -66,7 +66,7 @@ type item struct {
 	// Role and Principal are those that a change gives a token.
 	Role      backend.Role          `json:"role,omitempty"`
 	Principal backend.PrincipalKind `json:"principal,omitempty"`
-	// Grant is what a change of a binding gives or, after a deletion, what it gave. Rights and Members are those of a role
+	// Grant is what a change of a binding gives or, after a deletion, what it gave. Rights and Members are set for a role
 	// and a group.
 	Grant   *backend.Grant  `json:"grant,omitempty"`
 	Trust   *backend.Trust  `json:"trust,omitempty"` // without its keys

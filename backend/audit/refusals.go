@@ -144,7 +144,7 @@ func (c *count) add(n int, since time.Time) {
 	c.n += n
 }
 
-// by notes a principal of the count. If there were others, the count is that of their trust, or of the token that made
+// by notes a principal of the count. If there were others, the count belongs to their trust, or to the token that made
 // the others. The name of that token is not known here.
 func (c *count) by(p backend.Principal) {
 	if c.principal.ID == "" || c.principal == p {

@@ -24,7 +24,7 @@ import (
 )
 
 // Load returns the certificate in one file with the private key in another one. Both are PEM. The first certificate is
-// the own one, and those of intermediate authorities may follow.
+// the certificate of the key, and the certificates of intermediate authorities may follow.
 func Load(certFile, keyFile string) (*tls.Certificate, error) {
 	certText, err := read(certFile, "certificate")
 	if err != nil {

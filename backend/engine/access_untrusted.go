@@ -17,8 +17,8 @@ func (r *run) anyAccessRows(kind backend.Kind) ([]store.Object, error) {
 	return r.tx.Objects(r.ctx, store.Filter{Kind: kind, Project: stored.DeploymentKey, AnyState: true})
 }
 
-// deleteUntrusted deletes a row by its id that was changed outside Pouncet. It gives nothing. Its name may be that of
-// another row, and nobody knows whose rights it gave before.
+// deleteUntrusted deletes a row by its id that was changed outside Pouncet. It gives nothing. Its name may be the
+// name of another row, and nobody knows whose rights it gave before.
 func (r *run) deleteUntrusted(c backend.Change, row store.Object) (backend.Outcome, error) {
 	if !r.access.Everywhere(backend.RightBind) {
 		return backend.Outcome{}, r.access.denied(backend.RightBind, string(c.Op), c.Kind.String()+" "+

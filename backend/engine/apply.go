@@ -159,7 +159,7 @@ type run struct {
 	ctx    context.Context
 	tx     store.Tx
 	given  backend.ChangeSet // the set of the call
-	set    backend.ChangeSet // the changes that are made: those of the set, or those of the draft that it deploys
+	set    backend.ChangeSet // the changes to make: of the set, or of the draft that it deploys
 	steps  []step            // one for each of these changes
 	access principalAccess
 	now    time.Time

@@ -107,7 +107,7 @@ func TestRestrictedSecretsAreForWorkloads(t *testing.T) {
 	}
 }
 
-// Generated fields beside those of a stored value would tell of it, if the schema of its type was written for that.
+// Generated fields beside the fields of a stored value could reveal it, if the schema of its type was written for that.
 func TestPersonKeepsNoFieldsOfARestrictedValue(t *testing.T) {
 	p := newPrincipals(t)
 	key := "oracle"

@@ -152,7 +152,7 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 			return nil, err
 		}
 		_, written := r.written[e.row.ID]
-		same := given && known && (e.known || !written) // no guess is made of what the set itself has written
+		same := given && known && (e.known || !written) // a value that the set itself has written is not guessed
 		if same && !e.known && presentBits < unguessableBits {
 			if same, err = r.guess(e.row.ID, func() bool { return sameValue(present, plaintext, in.isJSON()) }); err != nil {
 				return nil, err

@@ -36,7 +36,7 @@ func (r *run) allowWorkload(c backend.Change) error {
 			"--to token:ID --role ROLE", backend.RoleNone).At("principal")
 }
 
-// expiryOfNewToken returns when a new token expires. It refuses a token that is wider than the one that makes it.
+// expiryOfNewToken returns when a new token expires. It refuses a token that is wider than the token that makes it.
 func (r *run) expiryOfNewToken(c backend.Change, tokens []store.Token) (time.Time, error) {
 	expires := r.now.AddDate(0, 0, backend.DefaultTokenDays)
 	if c.ExpiresAt != nil {

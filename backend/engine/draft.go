@@ -44,9 +44,9 @@ type staged struct {
 	Name    string `json:"name"` // that the row of the object had
 	// Holder is the id of the object that had the place of a creation. An earlier change of the draft frees the place.
 	Holder string `json:"holder,omitempty"`
-	// Edition is the one that the object had.
+	// Edition is the edition that the object had.
 	Edition int64 `json:"edition,omitempty"`
-	// Visibility is that of the secret after all changes of the draft, as they were when the change was staged.
+	// Visibility is the visibility of the secret after all changes of the draft, as they were when the change was staged.
 	Visibility backend.Visibility `json:"visibility,omitempty"`
 	// Differs says that the value was compared with the present one, and differs. As long as the change is not stale, it
 	// still does.

@@ -129,8 +129,8 @@ func (f *match) isTrusted() bool {
 	return f.err == nil && f.entry.Object.ID != ""
 }
 
-// seesMatch reports whether a principal may see all that a match means. The match is that of a caller from whom nothing
-// was hidden, so it is then the nearest entry for this one too.
+// seesMatch reports whether a principal may see all that a match means. The match was made for a caller from whom
+// nothing was hidden, so it is then the nearest entry for this one too.
 func (a principalAccess) seesMatch(m *match) bool {
 	return a.seesAll || a.seesEnvironment(m.project.row.ID, m.environment.ID) && a.seesRow(m.project, m.entry.Object) &&
 		(m.link.Object.ID == "" || a.seesRow(m.project, m.link.Object))

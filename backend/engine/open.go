@@ -153,7 +153,7 @@ func (f *match) fields(ref backend.Ref) []string {
 	return out
 }
 
-// trust checks the rows that a value depends on: those of the environment, the
+// trust checks the rows that a value depends on: the rows of the environment, the
 // entry and the link. It checks all three, so that every missing key is recorded.
 func (f *match) trust(keys *keyset, trusted map[string]error, known map[string]prefetched) error {
 	if err := cmp.Or(f.entry.Object.Untrusted, f.link.Object.Untrusted); err != nil {

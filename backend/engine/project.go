@@ -240,7 +240,7 @@ func (p *project) environmentName(id string) string {
 	return id
 }
 
-// has reports whether an id is that of an environment of the project, or
+// has reports whether an id belongs to an environment of the project, or
 // AnyEnvironment.
 func (p *project) has(environment string) bool {
 	_, ok := p.environmentByID(environment)

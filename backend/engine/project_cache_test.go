@@ -60,7 +60,7 @@ func newCacheWorld(t *testing.T, c open.Config, r *rand.Rand) *cacheWorld {
 
 func (w *cacheWorld) pick(prefix string) string { return fmt.Sprint(prefix, w.rand.IntN(3)) }
 
-// change makes a random change of what the caches hold, or of a secret. It may be refused.
+// change makes a random change of a cached object, or of a secret. It may be refused.
 func (w *cacheWorld) change(by *open.Parts) {
 	w.now = w.now.Add(time.Hour)
 	policy, role, principal := w.rand.IntN(50)+1, backend.RoleRuntime, backend.Workload

@@ -22,7 +22,7 @@ type Records interface {
 // AuditedLogs are the logs that a query may read.
 type AuditedLogs struct {
 	Projects map[string]string // the names of projects, by id, which is the name of the log
-	// All includes the log of the deployment, and those of projects that do not exist any more.
+	// All includes the log of the deployment, and the logs of projects that do not exist any more.
 	All bool
 }
 

@@ -62,7 +62,7 @@ func (p *project) restorable(deletedAt, now time.Time) bool {
 	return restorableUntil(p.policy, deletedAt).After(now)
 }
 
-// isReplaced reports whether the row is that of an object which waits for the
+// isReplaced reports whether the row belongs to an object which waits for the
 // creation that replaces it.
 func isReplaced(o store.Object) (attributes, bool) {
 	if !isReserved(o.Name) {
@@ -72,7 +72,7 @@ func isReplaced(o store.Object) (attributes, bool) {
 	return a, err == nil && a.Held == backend.HeldReplaced && !a.DeletedAt.IsZero()
 }
 
-// isRestorable reports whether the row is that of an object which was set aside,
+// isRestorable reports whether the row belongs to an object which was set aside,
 // with its contents, and can be restored.
 func isRestorable(o store.Object) (attributes, bool) {
 	if !isReserved(o.Name) {

@@ -96,7 +96,7 @@ func TestTheKMSKeyOfAnEnvironmentCanChange(t *testing.T) {
 	}
 }
 
-// A draft can be deployed after the KMS keys of its environments have changed, also that of an environment which it
+// A draft can be deployed after the KMS keys of its environments have changed, also the key of an environment which it
 // creates.
 func TestADraftFollowsTheKMSKeysOfItsEnvironments(t *testing.T) {
 	ctx, server := context.Background(), kmstest.New(t)

@@ -132,7 +132,7 @@ func (r *run) makeKey(project, environment, kmsKey string) (*envelope.Key, error
 	})
 }
 
-// rewrap wraps the keys of an environment under another KMS key; "" means that of
+// rewrap wraps the keys of an environment under another KMS key; "" means the key of
 // the backend. A dry run wraps nothing. The environment key stays the same, so
 // no value and no signature changes.
 func (r *run) rewrap(p *project, environment, kmsKey string) error {

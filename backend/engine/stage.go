@@ -132,8 +132,9 @@ func checkStaged(set backend.ChangeSet) error {
 	return nil
 }
 
-// tryMerged tries the changes after those of the draft and then, if some of them change the same objects, merged with
-// those. It returns the outcomes of the changes of the set, or errOutdated if the draft was changed in between.
+// tryMerged tries the changes after the changes of the draft and then, if some of them change the same objects,
+// merged with those. It returns the outcomes of the changes of the set, or errOutdated if the draft was changed in
+// between.
 func (e *Engine) tryMerged(
 	ctx context.Context, set backend.ChangeSet, call *applyCall,
 ) (*trial, []backend.Outcome, error) {

@@ -117,7 +117,7 @@ func New(o Options) *Keyring {
 }
 
 // Generate makes a new environment key for w with one KMS call. All fields of w but Blob are required. Generate returns
-// w with its Blob, for the caller to store, and the key, which is now cached. The errors are those of Key.
+// w with its Blob, for the caller to store, and the key, which is now cached. It returns the same errors as Key.
 func (r *Keyring) Generate(ctx context.Context, w WrappedKey) (WrappedKey, *Key, error) {
 	if err := w.check(); err != nil {
 		return WrappedKey{}, nil, err
@@ -141,7 +141,7 @@ func (r *Keyring) Generate(ctx context.Context, w WrappedKey) (WrappedKey, *Key,
 }
 
 // Rewrap wraps the environment key of w under another KMS key. It returns the wrapped key, for the caller to store. The
-// environment key stays the same, and so does everything that it seals and signs. The errors are those of Key.
+// environment key stays the same, and so does everything that it seals and signs. It returns the same errors as Key.
 func (r *Keyring) Rewrap(ctx context.Context, w WrappedKey, kmsKey string) (WrappedKey, error) {
 	key, err := r.Key(ctx, w)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// The limits of what the calls that run at the same time may need, in bytes, as weigher estimates it. Small calls and
+// The limits of the memory that the running calls may need together, in bytes, as weigher estimates it. Small calls and
 // large calls have their own memory, so that a small call does not wait for large ones. One principal has half of each
 // at most: others do not wait for all of its calls.
 const (
@@ -75,8 +75,8 @@ func (c *caller) leave() {
 func (c *caller) read(n int64) (own, total int64) { return c.inFlight.Add(n), c.all.inFlight.Add(n) }
 
 // acquire waits until a call that needs weight bytes may run. The caller releases the memory afterwards. A call waits
-// for others of its principal first, and has its place among those of all principals only then. So a principal with
-// many large calls has no more places than one with few.
+// for others of its principal first, and only then takes its place among the calls of all principals. So a principal
+// with many large calls has no more places than one with few.
 func (c *caller) acquire(ctx context.Context, weight int64) (release func(), err error) {
 	own, all, most := c.large, c.all.large, int64(maxLargeMemory)
 	if weight <= smallCall {

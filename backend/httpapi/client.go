@@ -95,7 +95,7 @@ func parseEndpoint(endpoint string) (target, error) {
 }
 
 // NormalizeEndpoint returns the one form of an endpoint that has several, for comparisons: scheme and host in lower
-// case, without the default port and without a slash at the end. The error is that of NewClient.
+// case, without the default port and without a slash at the end. The error is the same as from NewClient.
 func NormalizeEndpoint(endpoint string) (string, error) {
 	to, err := parseEndpoint(endpoint)
 	if err != nil || to.socket != "" {

@@ -149,7 +149,7 @@ func stack(t testing.TB) backend.Service {
 	return served(t, parts, strings.TrimSpace(string(token)))
 }
 
-// makeWorkload makes the first token that of a workload: restricted secrets are for workloads.
+// makeWorkload makes the first token the token of a workload, because restricted secrets are for workloads.
 func makeWorkload(t testing.TB, parts *open.Parts) {
 	t.Helper()
 	workload := backend.Workload

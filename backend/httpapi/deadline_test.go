@@ -105,7 +105,7 @@ func TestNoDeadlineOfAConnectionEndsACall(t *testing.T) {
 		"of many reads": func() io.Reader { return strings.NewReader("{" + strings.Repeat(" ", 100_000) + "}") },
 	} {
 		send(body(), http.StatusOK)
-		// A call has 30 s. Its deadline to read is none, or that of the whole request.
+		// A call has 30 s. It has no deadline to read, or the deadline of the whole request.
 		if at := <-s.seen; !at.IsZero() && time.Until(at) < 30*time.Second {
 			t.Errorf("a body %s: a read of the connection fails in %s, and ends the call", name, time.Until(at))
 		}

@@ -291,7 +291,7 @@ func isUnique(kind backend.Kind, op string, f []string) bool {
 		last == "name" && (op == "set" || op == "create"))
 }
 
-// changeOf returns a change of what the token may see, as far as it may see such an object.
+// changeOf returns a change of an object that the token may see, if it may see any object of this kind.
 func changeOf(kind backend.Kind, op string) map[string]any {
 	c := map[string]any{"kind": string(kind), "op": op, "name": "db_seen"}
 	switch kind {

@@ -36,7 +36,7 @@ const (
 )
 
 // TestHostileClientTorture sends mutated requests to every route, with the token of every role, from several clients at
-// once. Another client uses the server meanwhile. The routes and fields are those of the wire types. The server
+// once. Another client uses the server meanwhile. The routes and fields come from the wire types. The server
 // is the program, in its own process. The test runs for a minute with POUNCET_TORTURE or POUNCET_TEST_PARTS, and
 // otherwise for one round.
 func TestHostileClientTorture(t *testing.T) {

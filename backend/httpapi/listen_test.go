@@ -226,7 +226,7 @@ func TestPlainHTTPForOtherMachinesIsRefused(t *testing.T) {
 	}
 }
 
-// socketFolder returns a new folder with a short path: that of a socket has at most 107 bytes.
+// socketFolder returns a new folder with a short path, because the path of a socket has at most 107 bytes.
 func socketFolder(t *testing.T) string {
 	t.Helper()
 	if runtime.GOOS == "windows" {

@@ -181,7 +181,7 @@ func (f atEnd) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// Calls of a principal that wait for its own calls do not stand before those of others.
+// Calls of a principal that wait for its own calls do not delay the calls of other principals.
 func TestALargeCallDoesNotWaitBehindAQueueOfAnother(t *testing.T) {
 	l := newLoad(t)
 	l.hold("a", "resolve", references(255))

@@ -71,7 +71,7 @@ func constants(t *testing.T) map[string][]string {
 	return all
 }
 
-// of returns the schema of a type, and adds those of the structs in it.
+// of returns the schema of a type, and adds the schemas of the structs in it.
 func (s *schemas) of(t reflect.Type) object {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
@@ -218,8 +218,8 @@ func (s *schemas) text(key string) string {
 	return text
 }
 
-// fieldText returns the description of a field. An attribute has that of backend.AttributeTable, unless openAPITexts
-// has another one.
+// fieldText returns the description of a field. An attribute has the description in backend.AttributeTable, unless
+// openAPITexts has another one.
 func (s *schemas) fieldText(key, name string) string {
 	if _, ok := openAPITexts[key]; !ok && !strings.HasPrefix(key, "Error.") {
 		for _, a := range backend.AttributeTable {

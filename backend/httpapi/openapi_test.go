@@ -142,7 +142,7 @@ func refusals(e endpoint) map[int]string {
 	return all
 }
 
-// refusal refers to the response of a route with an error, which it adds to those of other routes.
+// refusal refers to the response of a route with an error, which it adds to the responses of other routes.
 func (s *schemas) refusal(e endpoint, status int, text string, answer object) object {
 	schema, name := s.of(reflect.TypeFor[envelope]()), "Error"
 	switch {

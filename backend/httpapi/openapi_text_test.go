@@ -139,7 +139,7 @@ var openAPILimits = map[string]int{
 	"ResolveRequest.refs": backend.MaxRefs, "ApplyRequest.changes": backend.MaxChanges,
 }
 
-// openAPIValues are those of a field whose type has no constants.
+// openAPIValues are the values of a field whose type has no constants.
 var openAPIValues = map[string][]string{
 	"Object.held":       {backend.HeldDisplaced, backend.HeldReplaced, backend.HeldInUse},
 	"Readiness.status":  {statusReady, statusNotReady},

@@ -57,8 +57,8 @@ func (s *server) begin(ctx context.Context, r *http.Request) (context.Context, f
 	return s.options.Begin(ctx, tokens, latest)
 }
 
-// revisions holds the tokens that a client presents: those of answers that no later request has presented. Without one,
-// it asks for all changes, because another process of its user may have made one.
+// revisions holds the tokens that a client will present. It got them with answers, and no later request has presented
+// them. Without one, it asks for all changes, because another process of its user may have made one.
 type revisions struct {
 	mu     sync.Mutex
 	tokens []string

@@ -22,7 +22,7 @@ type sessionTransport struct {
 
 type transportKey struct{}
 
-// RoundTrip sends a login over its own transport, and other requests over that of the session.
+// RoundTrip sends a login over its own transport, and other requests over the transport of the session.
 func (t *sessionTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if own, ok := r.Context().Value(transportKey{}).(*http.Transport); ok {
 		return own.RoundTrip(r)

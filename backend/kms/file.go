@@ -280,7 +280,7 @@ func CheckFile(ctx context.Context, uri string, firstUse bool) error {
 	return err
 }
 
-// CheckFolder returns the error that CreateFolder would return because the folder above that of the key file is
+// CheckFolder returns the error that CreateFolder would return because the parent of the key file's folder is
 // missing.
 func CheckFolder(uri string) error {
 	r, err := parseURI(uri)

@@ -3,7 +3,7 @@
 // Package merkle is the tree over the records of an audit log.
 //
 // The records of a log are the leaves of a tree of hashes, in their order. The hash at its root stands for all of them:
-// a record that was changed, removed or put elsewhere gives another root. The tree is that of RFC 6962, section 2.1,
+// a record that was changed, removed or put elsewhere gives another root. The tree is the one of RFC 6962, section 2.1,
 // which certificate transparency uses; golang.org/x/mod/sumdb/tlog computes its hashes.
 //
 // A [Leaf] is one line of JSON, and "pouncet audit export" writes the same line. So anybody can compute the hash of a

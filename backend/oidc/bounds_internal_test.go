@@ -49,7 +49,7 @@ func TestOnlyTheNamedKeyIsTried(t *testing.T) {
 	}
 }
 
-// The callers of one issuer that does not answer leave places for those of others.
+// The callers of an issuer that does not answer leave places for the callers of other issuers.
 func TestFewCallersWaitForOneIssuer(t *testing.T) {
 	now := time.Now()
 	s := newIssuers(func() time.Time { return now }).issuer("http://127.0.0.1:1")

@@ -168,7 +168,7 @@ func (s *issuer) current(ctx context.Context, enough wanted) (keySet, error) {
 }
 
 // wait reports whether a caller waits for an answer of the issuer. It is full if many callers wait already. The others
-// take the keys in memory: callers with tokens of one issuer must not keep out those of all others.
+// take the keys in memory: callers with tokens of one issuer must not keep out the callers of all other issuers.
 func (s *issuer) wait(enough wanted) (waits, full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

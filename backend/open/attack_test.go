@@ -39,7 +39,7 @@ func wantFindings(t *testing.T, parts *open.Parts) {
 	}
 }
 
-// A forged row whose id repeats that of a genuine row must not get the result of that row, even if the rows are
+// A forged row with the id of a genuine row must not get the result of the genuine row, even if the rows are
 // verified beside the transaction.
 func TestForgedRowOfManyIsRefused(t *testing.T) {
 	f := newForgery(t)

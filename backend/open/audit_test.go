@@ -11,7 +11,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
-// recordsOf returns the audit log of a backend, one record a line: those of earlier versions, of changes and of reads.
+// recordsOf returns the audit log of a backend, one record a line: records of earlier versions, of changes and of
+// reads.
 func recordsOf(t *testing.T, folder string) string {
 	t.Helper()
 	return strings.TrimLeft(recordsIn(t, folder, "pouncet.db", "record")+"\n"+changesOf(t, folder)+"\n"+

@@ -35,7 +35,7 @@ func verifyLogs(t *testing.T, folder string, known []merkle.Head) (signed.LogSum
 	return summary, strings.Join(lines, "\n")
 }
 
-// work makes records in the log of the project, and in those of the deployment.
+// work makes records in the log of the project, and in the logs of the deployment.
 func (f *forgery) work(t *testing.T, calls int) {
 	t.Helper()
 	parts, err := open.Embedded(t.Context(), open.Config{Path: f.folder})
@@ -59,7 +59,7 @@ func (f *forgery) work(t *testing.T, calls int) {
 // ofProject selects the log of the project in a statement on a table of records.
 const ofProject = `log <> ''`
 
-// forgeries of the audit log. Table and log stand for those of changes, or of reads.
+// forgeries of the audit log. Table and log stand for the table and log of changes, or of reads.
 var logForgeries = map[string]struct{ statements, found string }{
 	"a record in the middle is removed": {`DELETE FROM TABLE WHERE ` + ofProject + ` AND number = 8`,
 		"default record 8: the record was removed"},

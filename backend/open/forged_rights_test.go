@@ -192,7 +192,8 @@ func TestRightsThatWerePutBackCanBeDeletedOneByOne(t *testing.T) {
 	}
 }
 
-// putBack puts deleted bindings back, and returns their deletions, and that of a binding which was never deleted.
+// putBack puts deleted bindings back, and returns their deletions, and the deletion of a binding which was never
+// deleted.
 func (w *rightsWorld) putBack(t *testing.T, number int) (returned []backend.Change, other backend.Change) {
 	t.Helper()
 	var ids []string

@@ -158,7 +158,7 @@ func (g guarded) checkOwner(folder string) error {
 	return nil
 }
 
-// checkMode refuses permissions of other users. The hint is as that of checkOwner.
+// checkMode refuses permissions of other users. The hint is like the hint of checkOwner.
 func (g guarded) checkMode(folder string) error {
 	info, err := os.Stat(g.path)
 	if err != nil || runtime.GOOS == "windows" { // Windows has no mode bits. Go invents the mode there.

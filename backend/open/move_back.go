@@ -16,7 +16,7 @@ import (
 
 // How a backend is moved into a folder.
 
-// MoveToFolder moves a backend into a new folder, whose KMS key is that of o. left says that the source was left
+// MoveToFolder moves a backend into a new folder, whose KMS key is o's. left says that the source was left
 // before.
 func MoveToFolder(
 	ctx context.Context, from transfer.Source, left bool, folder string, o MoveOptions,

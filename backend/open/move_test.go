@@ -48,7 +48,7 @@ func movable(t testing.TB) (folder string) {
 		{Op: backend.OpSet, Kind: backend.KindToken, Name: "reader", Role: &role, TokenHash: access.HashToken("reader")},
 		{Op: backend.OpSet, Kind: backend.KindProject, Name: "other"},
 	}
-	for _, name := range []string{"A", "a", "Z", "_", "0"} { // in another order than that of a locale
+	for _, name := range []string{"A", "a", "Z", "_", "0"} { // a locale would sort them differently
 		changes = append(changes, backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default",
 			Environment: "dev", Name: name, Value: text(strings.Repeat(name, 100))})
 	}

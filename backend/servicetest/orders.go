@@ -56,7 +56,7 @@ func (w *world) run() {
 }
 
 // configuration draws two environments, types, and some secrets and values. Each kind has few names, so that they
-// collide with those of the configuration before.
+// collide with the names of the configuration before.
 func (w *world) configuration(before configuration) configuration {
 	c := configuration{}
 	container := func(kind backend.Kind, address string, names []string, i int) {

@@ -10,7 +10,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// setAsideCases are deletions of what objects of the same owner still use.
+// setAsideCases are deletions of objects that other objects of the same owner still use.
 var setAsideCases = []testCase{
 	{"a deleted secret still serves the links of its owner, until the last one lets go", func(f *fixture) {
 		f.environments("dev", "prod")

@@ -108,7 +108,7 @@ func check(ctx context.Context, inner store.Tx, keys *signers, seen map[string]u
 	return c, nil
 }
 
-// add counts a row, with the summand of the MAC that it has and of the one that it should have.
+// add counts a row, with the summands of its present MAC and of the MAC that it should have.
 func (c *checker) add(name string, stored, right sum) {
 	c.stored[name], c.right[name] = c.stored[name].plus(stored), c.right[name].plus(right)
 }
@@ -339,7 +339,7 @@ func (c *checker) write(ctx context.Context, inner store.Tx, counted *counters) 
 		}
 	}
 	t := newWriter(inner, nil, c.signers, counted)
-	// Another process may have seen a higher counter than that of a state that was put back. None is as high as the time.
+	// Another process may have seen a higher counter than a state has that was put back. None is as high as the time.
 	now := uint64(time.Now().UnixMicro())
 	save := func(name string, total sum) (store.State, error) {
 		return t.writeState(ctx, name, state{counter: max(c.counters[name], counted.seen[name], now) + 1, sum: total})

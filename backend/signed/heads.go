@@ -40,7 +40,7 @@ type headKey struct {
 	signer     *envelope.Signer
 }
 
-// Prover returns what makes the heads of the audit log. The records of reads have the same as those of changes.
+// Prover returns what makes the heads of the audit log. It serves the records of reads and of changes.
 func (s *Store) Prover() store.Prover { return &s.heads }
 
 // Ready implements store.Prover. It calls the KMS the first time, unless the deployment key is in memory.

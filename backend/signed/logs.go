@@ -42,12 +42,12 @@ type LogSummary struct {
 	Deleted int64 `json:"deleted"`
 	// Unproved is the number of records that were written before records had a hash.
 	Unproved int64 `json:"unproved"`
-	// Heads are those of all logs, sorted by kind and name.
+	// Heads are the heads of all logs, sorted by kind and name.
 	Heads []merkle.Head `json:"-"`
 }
 
 // VerifyLogs compares all records of the audit log with their hashes, and these with the heads of their logs. known are
-// the heads of an earlier time, which were kept elsewhere: each must be that of the first records of its log.
+// the heads of an earlier time, which were kept elsewhere: each must be the head of the first records of its log.
 func (s *Store) VerifyLogs(
 	ctx context.Context, reads store.RecordLog, known []merkle.Head,
 ) (LogSummary, []Finding, error) {

@@ -153,7 +153,7 @@ func (t *tx) position(ctx context.Context) (contents, generation uint64, err err
 	return contents, generation, nil
 }
 
-// RevisionOf returns the revision of a replica, or with nil that of the primary.
+// RevisionOf returns the revision of a replica, or of the primary if the replica is nil.
 func (s *Store) RevisionOf(ctx context.Context, replica store.Viewer) (revision uint64, err error) {
 	keys, err := s.unlock(ctx)
 	if err != nil {

@@ -13,7 +13,7 @@
 //
 // # States
 //
-// The state of a project holds a counter and the sum of its rows, and the state "access" those of the tokens: see
+// The state of a project holds a counter and the sum of its rows. The state "access" has them for the tokens: see
 // state.go. The state "projects" sums up the other states. A write updates them in its transaction. TokenByHash
 // compares the sum of the tokens; Verify compares all sums.
 //

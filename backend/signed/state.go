@@ -120,7 +120,7 @@ func (s *signers) openState(name string, sealed []byte) (state, error) {
 	return state{counter: binary.LittleEndian.Uint64(text), sum: decodeSum(text[8:])}, nil
 }
 
-// stateError says what is wrong with a state, in the words of what it sums up.
+// stateError says what is wrong with a state. It names the objects that the state sums up.
 func stateError(name, what string) error {
 	return backend.Errorf(backend.CodeCorrupt, "the database cannot be trusted: the state of %s %s", stateLabel(name),
 		what).

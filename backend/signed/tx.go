@@ -51,7 +51,7 @@ type knownObject struct {
 	untrusted bool
 }
 
-// stateOf returns the name of the state that sums up an object: that of its project, or of the object itself if it is a
+// stateOf returns the name of the state that sums up an object: of its project, or of the object itself if it is a
 // project.
 func stateOf(o store.Object) string {
 	if o.Project == "" {

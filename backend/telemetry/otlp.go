@@ -21,7 +21,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/trace"
 )
 
-// OTLP over HTTP with protobuf: https://opentelemetry.io/docs/specs/otlp/. The numbers are those of the fields in
+// OTLP over HTTP with protobuf: https://opentelemetry.io/docs/specs/otlp/. The numbers are the numbers of the fields in
 // https://github.com/open-telemetry/opentelemetry-proto.
 
 // scopeName is the name of the instrumentation.

@@ -10,7 +10,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Kind says what a span stands for. The numbers are those of OpenTelemetry.
+// Kind says what a span stands for. OpenTelemetry defines the numbers.
 type Kind int
 
 // The kinds.
@@ -20,7 +20,7 @@ const (
 	Client   Kind = 3 // a call of another system
 )
 
-// Span is a part of a call that has ended. Its name, and the names of its attributes, are those of the program. No text
+// Span is a part of a call that has ended. Its name, and the names of its attributes, come from the program. No text
 // in it comes from a caller.
 type Span struct {
 	Context
@@ -54,8 +54,8 @@ type Running struct {
 	to   Recorder
 }
 
-// Start begins a span below that of ctx, and returns a context for what happens in it. The span is nil if the trace is
-// not recorded, and this costs a lookup in ctx.
+// Start begins a span below the span of ctx, and returns a context for what happens in it. The span is nil if the
+// trace is not recorded, and this costs a lookup in ctx.
 func Start(ctx context.Context, name string, kind Kind) (context.Context, *Running) {
 	above, ok := ctx.Value(key{}).(current)
 	if !ok || above.to == nil || !above.Sampled {

@@ -62,7 +62,7 @@ func TestMask(t *testing.T) {
 	}
 }
 
-// TestTexts checks what is masked for a value beside the value itself, and what is not.
+// TestTexts checks which texts are masked for a value, beside the value itself, and which are not.
 func TestTexts(t *testing.T) {
 	var numbers strings.Builder
 	for i := range 200 {

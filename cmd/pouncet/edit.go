@@ -301,7 +301,7 @@ func newEditedFile(name string, value []byte, isJSON bool) (*editedFile, error) 
 	return f, nil
 }
 
-// putBeside writes a value beside the one that is edited. It is removed with that one.
+// putBeside writes a value to a file beside the edited file. It is removed together with the edited file.
 func (f *editedFile) putBeside(r backend.Resolution) (string, error) {
 	path := filepath.Join(f.folder, fmt.Sprintf("version-%d%s", r.Version, filepath.Ext(f.path)))
 	if err := os.WriteFile(path, r.Value.Expose(), 0o600); err != nil {

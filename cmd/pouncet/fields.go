@@ -78,8 +78,8 @@ func (a *app) checkFields(c *cobra.Command) error {
 	return nil
 }
 
-// chooseFields returns the JSON of a command with the fields of --json=FIELDS only. They are those of each object in a
-// list, and otherwise those of the JSON itself. A field that an object does not have is null.
+// chooseFields returns the JSON of a command with the fields of --json=FIELDS only. They are the fields of each
+// object in a list, and otherwise the fields of the JSON itself. A field that an object does not have is null.
 func chooseFields(v any, fields []string) (any, error) {
 	if m, ok := v.(map[string]any); ok {
 		for _, key := range lists {

@@ -45,7 +45,7 @@ func main() {
 	os.Exit(code)
 }
 
-// notIgnored returns those of some signals that this process does not ignore. Notify for another one would end the
+// notIgnored returns the given signals that this process does not ignore. Notify for another one would end the
 // ignoring, also for a command that this process starts: nohup, and a shell for a job in the background, rely on it.
 // Notify for no signal means all signals.
 func notIgnored(signals ...os.Signal) []os.Signal {

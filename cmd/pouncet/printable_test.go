@@ -146,7 +146,7 @@ func TestOutputIsPrintable(t *testing.T) {
 		}
 	}
 	hostileFolder := filepath.Dir(hostileFile)
-	// The arguments of each command without an object, and those of the commands that all kinds have.
+	// The arguments of each command without an object, and the arguments of the commands that all kinds have.
 	arguments := map[string][]string{
 		"render": {"--env", "dev", hostileFile}, "krm": {"--env", "dev"}, "resolve": {"x", "--env", "dev"},
 		"run":   {"--env", "dev", "--file", hostileFile, "--", "true"},

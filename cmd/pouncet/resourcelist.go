@@ -70,8 +70,8 @@ func (l *resourceList) settings() (krmSettings, error) {
 }
 
 // krmResult is a result as the KRM functions specification defines it. It has no
-// line number: orchestrators encode the resources again, so that the lines
-// differ from those of the file.
+// line number: orchestrators encode the resources again, so the line numbers
+// differ from the numbers in the file.
 type krmResult struct {
 	Message     string       `yaml:"message"`
 	Severity    string       `yaml:"severity"`

@@ -303,7 +303,7 @@ func (a *app) checkServerSettings(c open.Config) error {
 }
 
 // embeddedConfig is openConfig for a command that works on an embedded backend only. It rejects the endpoint of a
-// server that a flag or a variable names, and ignores those of files; purpose says what the command does.
+// server that a flag or a variable names, and ignores servers that files name; purpose says what the command does.
 func (a *app) embeddedConfig(ctx context.Context, purpose string) (open.Config, error) {
 	sources := slices.DeleteFunc(a.settingSources(), func(s settingSource) bool { return s.isFile })
 	for _, s := range sources {

@@ -50,7 +50,7 @@ func (s *skippedFiles) addFolder(folder, reason string) {
 	}
 }
 
-// reportSkipped says once which files were not read although they hold references, and what is not ignored.
+// reportSkipped says once which files were not read although they hold references, and which ignore rules do not apply.
 func (a *app) reportSkipped(s *skippedFiles) {
 	const shown = 3
 	if s.folder != "" {

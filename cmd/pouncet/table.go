@@ -53,7 +53,7 @@ func (t *table) widths() []int {
 }
 
 // fit makes the columns so narrow that a line has at most width characters. First it cuts the texts of the widest
-// columns, but not those of the first one, which has the name, nor ids. Then it leaves out columns from the right. It
+// columns. It cuts neither the first column, which has the name, nor ids. Then it leaves out columns from the right. It
 // returns the widths of the columns that remain.
 func (t *table) fit(widths []int, width int) []int {
 	total := func() int {

@@ -117,7 +117,7 @@ func KeyOf(o backend.Object) Key {
 	return Key{Kind: o.Kind, Environment: o.Environment, Scope: o.Scope, Name: o.Name}
 }
 
-// completedFrom returns a declaration whose visibility and policy are those of an object if the file leaves them out.
+// completedFrom returns a declaration with the visibility and policy of an object if the file leaves them out.
 // The object is nil if the backend does not have it.
 func (d Declared) completedFrom(o *Declared) Declared {
 	if d.policy != nil || d.Policy == nil {

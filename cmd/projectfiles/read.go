@@ -264,7 +264,7 @@ func (t *Tree) addEnvironment(name string, text []byte) error {
 	return nil
 }
 
-// environmentName returns the environment of a file: that of the key environment, or of the name of the file. Both must
+// environmentName returns the environment of a file, which the key environment or the name of the file says. Both must
 // agree, so that a copied file does not change the environment that it was copied from.
 func (f *file) environmentName() (string, error) {
 	stem, _, marked := strings.Cut(strings.TrimSuffix(path.Base(f.name), extension), "@")

@@ -43,7 +43,8 @@ type Source struct {
 	// Prefixes lists what a reference without braces begins with. The first one is the scheme of URIs.
 	Prefixes []string
 
-	// IsReference reports whether a region is a reference. The text is that of the region without escapes, with braces.
+	// IsReference reports whether a region is a reference. The text is the text of the region without escapes, with
+	// braces.
 	IsReference func(r *Region, text string) bool
 	// Trims reports which white space around a region goes with it: {{- x -}}.
 	Trims func(r *Region, text string) (before, after bool)
@@ -196,7 +197,7 @@ func NewText(parts []Part, values []Value) string {
 type ParseError struct {
 	Offset       int
 	Line, Column int            // if Line is not 0, the position instead of Offset
-	Reason       string         // what is not valid, if it is known
+	Reason       string         // why it is not valid, if that is known
 	Err          *backend.Error // the whole error, if it is not about the syntax
 }
 

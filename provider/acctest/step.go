@@ -21,8 +21,8 @@ import (
 )
 
 // Step is one step of a test with a real Terraform. By default, it applies Config, and the plan after that must be
-// empty. Its fields mean what those of resource.TestStep in terraform-plugin-testing mean, whose runner starts
-// Terraform three times as often.
+// empty. Its fields have the meaning of the fields of resource.TestStep in terraform-plugin-testing, whose runner
+// starts Terraform three times as often.
 type Step struct {
 	Config             string
 	Variables          map[string]string // the variables of Config

@@ -266,7 +266,7 @@ func (p *Plan) dryRunWithoutHolder(
 	return p.dryRun(ctx, append(preceding, p.deletionBefore(c, page.Objects[0].ID)), c)
 }
 
-// assumeReplaced reports whether an object of the state can be the one that a creation replaces: a tainted object is
+// assumeReplaced reports whether an object of the state can be the object that a creation replaces: a tainted object is
 // read, and never planned.
 func (p *Plan) assumeReplaced(id string) bool {
 	p.mu.Lock()
@@ -391,7 +391,7 @@ func isContainer(k backend.Kind) bool {
 }
 
 // otherChanges returns all planned changes except c: first what is created and updated, in the order in which it was
-// planned, then what is deleted, contents before containers. The name is that of an object that c deletes.
+// planned, then what is deleted, contents before containers. name belongs to an object that c deletes.
 func (p *Plan) otherChanges(c backend.Change, name string) []backend.Change {
 	p.mu.Lock()
 	defer p.mu.Unlock()

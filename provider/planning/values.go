@@ -108,8 +108,8 @@ func (p *Plan) Redirects(r backend.Ref, found backend.Resolution) bool {
 	return false
 }
 
-// CreatesEntry reports whether a reference will mean an entry that this plan creates, also in the place of the one that
-// it means now. It is false in an apply.
+// CreatesEntry reports whether a reference will mean an entry that this plan creates, also in the place of the entry
+// that it means now. It is false in an apply.
 func (p *Plan) CreatesEntry(r backend.Ref, now backend.Resolution) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

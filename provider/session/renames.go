@@ -47,7 +47,7 @@ func (s *Session) RenameTogether(ctx context.Context, c *backend.Change) (backen
 	return backend.Outcome{}, false
 }
 
-// freeEachOther returns those of the renames whose new name is free, or is that of an object that another of them
+// freeEachOther returns the renames whose new name is free, or is the name of an object that another of them
 // renames.
 func (s *Session) freeEachOther(ctx context.Context, renames []backend.Change) []backend.Change {
 	holders := map[string]string{} // ids of the objects that have the new names, by the id of the renamed object

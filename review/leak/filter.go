@@ -14,7 +14,7 @@ type filter struct {
 }
 
 // leastScore is the lowest score of a secret. Half of all random texts of 10 letters and digits reach it, and 95 % of
-// those of 20.
+// tokens of 20.
 const leastScore = 9
 
 // accepts reports whether a match is a secret.

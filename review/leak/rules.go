@@ -180,8 +180,8 @@ func (s *span) canMatch(r *rule) bool {
 	return s.named
 }
 
-// apply appends the matches of one rule in a part of a text that begins in a line. The lists of what a rule allows are
-// large, so they come last.
+// apply appends the matches of one rule in a part of a text that begins in a line. The lists of texts that a rule
+// allows are large, so they come last.
 func (s *ruleSet) apply(
 	r *rule, around *lines, part span, line int, found []match, accepts func(*match) bool,
 ) []match {

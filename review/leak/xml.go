@@ -114,7 +114,7 @@ func (x *xmlText) isBlank(start, end int) bool {
 	return start <= end && skipBlanks(x.in[start:end]) == end-start
 }
 
-// write replaces a part of the text with a name and "=" at its end, if the name can be that of a credential. The part
+// write replaces a part of the text with a name and "=" at its end, if a credential can have this name. The part
 // keeps its length and its lines.
 func (x *xmlText) write(name span, start, end int) {
 	text := bytes.TrimSpace(x.in[name.start:name.end])

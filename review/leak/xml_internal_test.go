@@ -71,7 +71,7 @@ func TestSecretsInXML(t *testing.T) {
 	}
 }
 
-// The names are those of no credential, or the values are not random.
+// The names do not belong to credentials, or the values are not random.
 func TestXMLWithoutSecrets(t *testing.T) {
 	scanner, err := New()
 	if err != nil {

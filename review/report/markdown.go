@@ -11,7 +11,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
-// section is a part of the Markdown report. It holds the rules with ids from firstRule on, without those of the
+// section is a part of the Markdown report. It holds the rules with ids from firstRule on, without the rules of the
 // sections before it.
 type section struct {
 	firstRule, title string

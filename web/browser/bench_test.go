@@ -89,7 +89,7 @@ const measures = `new Promise(done => setTimeout(() => {
 }, 300))`
 
 // BenchmarkPages loads the matrix and the list of a project with 1,000 secrets in each of five environments. It reports
-// the time until the page is interactive, that of the server, the longest task, and the shift of the layout, in a
+// the time until the page is interactive, the time of the server, the longest task, and the shift of the layout, in a
 // real Chromium. These times are longer if other programs run. So it also reports what all tasks of the page and what
 // the longest one took of the processors, which is what the limits of 200 ms and 50 ms are for, and the number of
 // elements.

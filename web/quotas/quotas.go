@@ -235,8 +235,8 @@ func change(q *site.Request) error {
 	return q.Redirect(place.Path("quotas"), "saved")
 }
 
-// save changes rules of a project. The edition is the one that the person has seen. If somebody has changed other rules
-// since, it is the one whose rules were compared with what was typed.
+// save changes rules of a project. The person has seen this edition. If somebody has changed other rules
+// since, the edition is the one whose rules were compared with what was typed.
 func save(q *site.Request, project backend.Object, c backend.PolicyChange) error {
 	change := backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, ID: project.ID, Policy: &c,
 		Edition: q.Seen("edition")}

@@ -113,7 +113,7 @@ func valueOf(q *site.Request, o backend.Object) (backend.Resolution, error) {
 	return got[0], nil
 }
 
-// text returns a value as text: what is not text in base64, and JSON with indentation if a person is to read it.
+// text returns a value as text. A binary value is in base64, and JSON is indented if a person is to read it.
 func text(r backend.Resolution, indent bool) (value string, binary bool) {
 	raw := r.Value.Expose()
 	if !utf8.Valid(raw) {

@@ -11,9 +11,9 @@ import (
 )
 
 // Without TLS, the pages of a session are below a path that nobody can guess: /ui/~PART/ instead of /ui/. A browser
-// sends a cookie to every port of its host, so a program of another user at another port could get that of a session.
-// The cookie is for this path only, and the other program does not know where it would have to lead the browser. The
-// path is no credential: it may be in the history of the browser, and it changes with each sign-in.
+// sends a cookie to every port of its host, so a program of another user at another port could get the cookie of a
+// session. The cookie is for this path only, and the other program does not know where it would have to lead the
+// browser. The path is no credential: it may be in the history of the browser, and it changes with each sign-in.
 //
 // The pages themselves know the paths below Root only. Links, redirects and cookies get the path of the session here.
 
@@ -71,7 +71,7 @@ func withPart(part, p string) string {
 // URL returns a path of the dashboard as the browser of the person needs it.
 func (q *Request) URL(p string) string { return withPart(partOf(q.R), p) }
 
-// next returns the path and the query in the field next, if they are those of a page, without the part of a session.
+// next returns the path and the query in the field next, if they belong to a page, without the part of a session.
 func next(r *http.Request) string { return pageAt(r.FormValue("next")) }
 
 // pageAt returns the path and the query of a page, or Root for an address outside the dashboard.

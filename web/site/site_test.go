@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// TestHtmxIsTheRelease compares the file with that of htmx.org 2.0.11 from npm: package/dist/htmx.min.js.
+// TestHtmxIsTheRelease compares the file with the file of htmx.org 2.0.11 from npm: package/dist/htmx.min.js.
 func TestHtmxIsTheRelease(t *testing.T) {
 	sum := sha512.Sum512(assets()["htmx.min.js"].plain)
 	const want = "YdHy6FzjD4qoyI/yWGIbsKnJHe98r96np9XeYp3ovFL+0sNP/NbDrYlSLDr5a6Ndi5sRi9GgJj+suE7yLeUMNQ=="

@@ -172,7 +172,7 @@ func (a *Authority) issue(template *x509.Certificate, name string) (certFile, ke
 	return certFile, keyFile, writePEM(keyFile, "PRIVATE KEY", keyDER)
 }
 
-// sign signs a certificate for a key, and writes it with those of the authorities below the root.
+// sign signs a certificate for a key, and writes it with the certificates of the authorities below the root.
 func (a *Authority) sign(template *x509.Certificate, name string, key *ecdsa.PrivateKey) (certFile string, err error) {
 	template.SerialNumber, template.KeyUsage = serial(), x509.KeyUsageDigitalSignature
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)

@@ -130,7 +130,7 @@ func (w *watcher) check(again func() *http.Request, answered *httptest.ResponseR
 var ordinary = []string{"Accept", "Accept-Encoding", "Authorization", "Connection", "Content-Length", "Content-Type",
 	"Date", "User-Agent"}
 
-// checkHeaders compares the headers of an exchange with those of the document.
+// checkHeaders compares the headers of an exchange with the headers in the document.
 func (w *watcher) checkHeaders(name string, r *http.Request, answered *httptest.ResponseRecorder) {
 	operation := w.operation(r)
 	if operation == nil {

@@ -71,7 +71,8 @@ func checkMigration(ctx context.Context, address, role string, known schema) (m 
 	return m, err
 }
 
-// neededMigration compares the schema with that of the program, in a transaction or, without one, in its own.
+// neededMigration compares the schema with the schema that the program needs, in a transaction or, without one, in
+// its own.
 func (s *Store) neededMigration(ctx context.Context, t *tx) (m Migration, err error) {
 	m = Migration{Database: s.name, Newest: s.schema.version()}
 	look := func(t *tx) error {

@@ -106,7 +106,7 @@ func lookedUpIn(t *testing.T, s *postgres.Store, name string, environments, scop
 	return found
 }
 
-// A lookup of one name finds the same as that of many, however many environments and scopes there are.
+// A lookup of one name finds the same as a lookup of many names, however many environments and scopes there are.
 func TestLookupOfOneName(t *testing.T) {
 	s := opened(t, created(t))
 	var many []string

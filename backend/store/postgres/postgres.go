@@ -309,7 +309,7 @@ func (s *Store) replacedError() error {
 		WithHint("restore it, and restart the servers")
 }
 
-// CheckIntegrity returns an error if the table of the ids does not fit that of the objects: it leads callers to an
+// CheckIntegrity returns an error if the table of the ids does not fit the table of the objects: it leads callers to an
 // object, and no signature covers it.
 func (s *Store) CheckIntegrity(ctx context.Context) error {
 	var wrong int

@@ -72,7 +72,7 @@ func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) er
 	return nil
 }
 
-// write commits the records of calls, apart from those of calls that a replica has answered under another generation.
+// write commits the records of calls. It leaves out calls that a replica has answered under another generation.
 // It is one statement for a log that no other server uses. Otherwise the transaction has two round trips: it locks and
 // reads the rows of the logs, and then adds the records.
 func (l *ReadLog) write(records []store.Record, _, _ int) error {

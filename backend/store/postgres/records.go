@@ -237,7 +237,7 @@ func (r recordTables) delete(
 			}
 		}
 		if r.kind == store.ChangeLog {
-			return t.(*tx).addRecords(ctx, added...) // with those of other calls of the transaction
+			return t.(*tx).addRecords(ctx, added...) // with the records of other calls of the transaction
 		}
 		return r.append(ctx, t.(*tx), added)
 	})

@@ -25,7 +25,7 @@ type tx struct {
 	pooled *pgxpool.Conn // conn, of a View
 	// begin begins the transaction of a View that has read only states so far.
 	begin func(context.Context) error
-	// states are those of the transaction, and written those that this function has written.
+	// states holds the states of the transaction, and written the states that this function has written.
 	states  *batchStates
 	written map[string][]byte
 	// placed holds the objects that were written, by id. Another object may have the place of one of them.
@@ -75,7 +75,7 @@ func (s *Store) uninterrupted(ctx context.Context) (context.Context, context.Can
 }
 
 // later is a statement that writes and that is sent with the next one, so that it needs no round trip. So its error is
-// that of the next statement, or of the end of the function.
+// the error of the next statement, or of the end of the function.
 type later struct {
 	text string
 	args []any

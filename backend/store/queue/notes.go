@@ -12,8 +12,8 @@ import (
 // noted in the last store.ResolvedInterval, so that a secret that is read all the time costs its readers nothing. Only
 // the goroutine that writes the records uses it.
 type Notes struct {
-	// noted holds the times of the notes since began, and older those of the time before. So what is too old is forgotten
-	// without a search.
+	// noted holds the times of the notes since began, and older holds the times of the notes before. So what is too old
+	// is forgotten without a search.
 	noted, older map[noteKey]time.Time
 	began        time.Time
 	late         []Note

@@ -223,7 +223,8 @@ func TestABrokenTransactionIsRepeatedCallByCall(t *testing.T) {
 	}
 }
 
-// A call that is refused because of what an earlier one has written is decided again if that is rolled back.
+// If a call is refused because of the write of an earlier call, and that write is rolled back, the call is decided
+// again.
 func TestNoResultDependsOnWhatWasRolledBack(t *testing.T) {
 	s := create(t)
 	present := func(tx store.Tx) bool {

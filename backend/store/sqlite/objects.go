@@ -176,7 +176,7 @@ func (t *tx) Count(ctx context.Context, f store.Filter) (int, error) {
 
 // ObjectIDs implements store.Tx.
 func (t *tx) ObjectIDs(ctx context.Context, f store.Filter) ([]string, error) {
-	if len(t.deferred) > 0 { // the order is that of the real names, which the table does not have yet
+	if len(t.deferred) > 0 { // the order is by the real names, which the table does not have yet
 		f.Limit, f.AfterName, f.AfterID = 0, "", ""
 		objects, err := t.Objects(ctx, f)
 		ids := make([]string, 0, len(objects))

@@ -77,8 +77,8 @@ func createReadLog(ctx context.Context, path, deployment string, options []Optio
 		last...)
 }
 
-// OpenReadLog opens the file at path. The errors are those of Open. ErrCorrupt also means that the file belongs to
-// another deployment.
+// OpenReadLog opens the file at path. It returns the same errors as Open. ErrCorrupt also means that the file belongs
+// to another deployment.
 func OpenReadLog(ctx context.Context, path, deployment string, options ...Option) (*ReadLog, error) {
 	s, err := newReadStore(path, options)
 	if err != nil {

@@ -398,7 +398,7 @@ func TestRecordsContinueOnAFullDisk(t *testing.T) {
 			}
 			l := openReadLog(t, path, "d")
 			l.Reserve(t.Context(), reserve)
-			for range 600 { // the reserve is used and made whole again
+			for range 600 { // the reserve is used and refilled
 				if err := l.AppendRecords(t.Context(), record500()); err != nil {
 					t.Fatal(err)
 				}

@@ -18,7 +18,7 @@ import (
 // the file, which SQLite uses before it makes the file larger. A row that is written and deleted leaves both.
 
 // Reserve sets the space that the file keeps for records on a full disk, in bytes. It has no effect below MinReserve.
-// Each record uses some of it, and it is made whole again as long as the disk is not full.
+// Each record uses some of it, and it is refilled as long as the disk is not full.
 func (l *ReadLog) Reserve(ctx context.Context, bytes int64) {
 	if bytes <= MinReserve {
 		return
@@ -40,8 +40,8 @@ func (l *ReadLog) Reserved(ctx context.Context) (int64, error) {
 	return pages * pageSize, err
 }
 
-// keepReserve makes the reserve whole if less than half of it is left. If the disk has too little free
-// space, Check reports it. Other errors are those of the next record.
+// keepReserve refills the reserve if less than half of it is left. If the disk has too little free
+// space, Check reports it. All other errors are left to the next record, which fails with them.
 func (l *ReadLog) keepReserve(ctx context.Context) {
 	err := l.makeReserve(ctx, l.reserve.Load())
 	var full *backend.Error

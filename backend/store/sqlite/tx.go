@@ -24,8 +24,8 @@ type tx struct {
 	short bool
 	// generation and contents are what a View has read at its start.
 	generation, contents []byte
-	// states are those of the transaction, and written those that this function has written. A transaction without states
-	// writes them at once.
+	// states holds the states of the transaction, and written the states that this function has written. A transaction
+	// without states writes them at once.
 	states  *batchStates
 	written map[string][]byte
 	// broken is an error after which SQLite may have rolled back.

@@ -149,7 +149,8 @@ func TestAViewOfStatesThatReadsMore(t *testing.T) {
 	equal("2", "one")
 }
 
-// The views of a database that is closed end with one clear error each, and those of one whose driver panics too.
+// The views of a database that is closed end with one clear error each. So do the views of a database whose driver
+// panics.
 func TestStatesThatCannotBeRead(t *testing.T) {
 	s, _ := twoProcesses(t)
 	sqlite.OnStateRead(s, func() { panic("a defect") })

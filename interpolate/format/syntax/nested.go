@@ -73,7 +73,7 @@ func (f *nestingFile) WriteNested(edits []format.Edit, scalar int, inner []forma
 type whole struct {
 	Span
 	number int    // of its placeholder
-	text   string // that it has in the end, with placeholders for what is not edited
+	text   string // the final text, with placeholders for the parts that are not edited
 }
 
 // expected returns the copy in which each string that holds a file is a placeholder, and adds its text to the leaves.

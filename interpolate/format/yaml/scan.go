@@ -34,7 +34,7 @@ var _ format.Format = (*file)(nil)
 // New returns the format for one file.
 func New() format.Format { return &file{} }
 
-// scalarPosition is where a scalar stands in the file, and its node. Write turns the node into the one that the result
+// scalarPosition is where a scalar stands in the file, and its node. Write turns the node into the node that the result
 // must have.
 type scalarPosition struct {
 	node *yaml.Node // nil if the scalar has no parts

@@ -109,7 +109,7 @@ func (w *walker) addScalar(n *yaml.Node, e extent, key bool, name string) {
 	w.add(s, scalarPosition{n, e})
 }
 
-// isText reports whether a scalar has an explicit tag, other than those of numbers, booleans and null.
+// isText reports whether a scalar has an explicit tag, other than the tags of numbers, booleans and null.
 func isText(n *yaml.Node) bool {
 	return isTagged(n) && !slices.Contains([]string{"!!int", "!!float", "!!bool", "!!null"}, n.Tag)
 }

@@ -155,7 +155,7 @@ func (w *writer) newHeader() (string, bool) {
 
 // keepsBlanks reports whether the block holds the blanks of the values even after another tool has removed its
 // statements: {% if x %} and {% endif %} leave nothing. A line that is blank then changes where the text of a block
-// begins and ends. An empty header stands for the one that stays.
+// begins and ends. An empty header means that the header stays.
 func (w *writer) keepsBlanks(newHeader string) bool {
 	if w.foreignText() == "" {
 		return true
