@@ -65,6 +65,21 @@ func TestRenderedConfiguration(t *testing.T) {
 	)
 }
 
+// Terraform changes the text of every string to the normalization form C. A text that it would change is an error.
+func TestRenderedTextThatTerraformWouldNormalizeIsAnError(t *testing.T) {
+	b := acctest.New(t)
+	b.SetSecret("dev", "decomposed", "caf\u0065\u0301")
+	b.SetSecret("dev", "composed", "caf\u00e9")
+	body := func(name string) string {
+		return fmt.Sprintf("environment = \"dev\"\ncontent = \"a: {{ get_secret_value('%s') }}\"\n", name)
+	}
+	acctest.Run(t,
+		refusedBy(b, "rendered_configuration", body("decomposed"), `normalization\s+form\s+C`),
+		opened(b, 1, "rendered_configuration", body("composed"), "ephemeral.pouncet_rendered_configuration.v.rendered",
+			knownvalue.StringExact("a: \"caf\u00e9\"")),
+	)
+}
+
 // TestRenderedConfigurationOfTheSamePlan renders a secret that the same plan creates. The secret must not become
 // null, and it must not hide a secret that is missing.
 func TestRenderedConfigurationOfTheSamePlan(t *testing.T) {
