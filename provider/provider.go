@@ -75,9 +75,9 @@ func (p *pouncet) Schema(_ context.Context, _ provider.SchemaRequest, resp *prov
 			},
 			"project": schema.StringAttribute{
 				Optional: true,
-				MarkdownDescription: "Name or id of the project of all resources and data sources that do not set " +
-					"`project`. Can also be set with the environment variable `POUNCET_PROJECT`. Defaults to " +
-					"`default`.",
+				MarkdownDescription: "Name of the project of all resources and data sources that do not set " +
+					"`project`. For data sources it can also be the id. Can also be set with the environment " +
+					"variable `POUNCET_PROJECT`. Defaults to `default`.",
 				Validators: []validator.String{resources.ValidProject},
 			},
 			"configuration": schema.StringAttribute{

@@ -82,6 +82,20 @@ resource "pouncet_environment" "e" { name = "dev" }`,
 	)
 }
 
+// Data sources find the project of the provider by its id. A resource has the name of its project in its plan.
+func TestProviderNamesItsProjectByID(t *testing.T) {
+	b := acctest.New(t)
+	const read = "data \"pouncet_environment\" \"e\" {\n  name = \"dev\"\n}\n"
+	byID := regexp.MustCompile(`(?s)names\s+its\s+project\s+by\s+id.*project\s+list`)
+	block := fmt.Sprintf("provider \"pouncet\" {\n  path    = %q\n  project = %q\n}\n", b.Path, b.ProjectID())
+	const create = "resource \"pouncet_environment\" \"new\" {\n  name = \"new\"\n}\n"
+	acctest.Run(t,
+		acctest.Step{Config: block + read},
+		acctest.Step{Config: block + create, ExpectError: byID},
+		acctest.Step{Config: block + strings.Replace(create, "{\n", "{\n  project = \"default\"\n", 1)},
+	)
+}
+
 // The test runs the built provider under a real Terraform with trace logs, and searches everything that Terraform
 // writes.
 func TestNoSecretValueIsStoredOrPrinted(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -194,7 +195,14 @@ func (o *objectResource) planDefaultProject(
 ) {
 	var configured types.String
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("project"), &configured)...)
-	if !resp.Diagnostics.HasError() && configured.IsNull() {
+	switch {
+	case resp.Diagnostics.HasError() || !configured.IsNull():
+	case backend.IsID(o.session.Project): // the state has names, and so does a new plan
+		resp.Diagnostics.AddError("The provider names its project by id", fmt.Sprintf("The %s has no project, so it is in "+
+			"the project of the provider, %s. Resources need the name of their project.\n\nWrite the name of the project "+
+			"into project of the provider block or into POUNCET_PROJECT: pouncet project list shows it.", o.kind,
+			o.session.Project))
+	default:
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("project"), o.session.Project)...)
 	}
 }

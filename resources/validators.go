@@ -48,7 +48,12 @@ var ValidAlphabet validator.String = ruleValidator{
 var ValidProject validator.String = ruleValidator{
 	description: "must be the name or id of a project",
 	summary:     "Invalid project",
-	check:       func(s string) *backend.Error { return backend.CheckName(backend.KindProject, s) },
+	check: func(s string) *backend.Error {
+		if backend.IsID(s) {
+			return nil
+		}
+		return backend.CheckName(backend.KindProject, s)
+	},
 }
 
 // validBase64 accepts a value in base64. The error never shows it.

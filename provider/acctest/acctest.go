@@ -112,6 +112,19 @@ func (b *Backend) Draft(name string) (draft backend.Object) {
 	return draft
 }
 
+// ProjectID returns the id of the project "default".
+func (b *Backend) ProjectID() (id string) {
+	b.t.Helper()
+	b.withService(func(s backend.Service) {
+		page, err := s.Query(context.Background(), backend.Query{Kind: backend.KindProject, Name: backend.DefaultProject})
+		if err != nil || len(page.Objects) != 1 {
+			b.t.Fatal(page.Objects, err)
+		}
+		id = page.Objects[0].ID
+	})
+	return id
+}
+
 // SetSecret sets a secret without Terraform.
 func (b *Backend) SetSecret(env, name, value string) {
 	b.t.Helper()
