@@ -276,7 +276,7 @@ func (p *person) screenshot(name string) {
 }
 
 // inDocs are the pages whose pictures the documentation has, with the height of the picture in pixels.
-var inDocs = map[string]int64{"entries": 480, "secret-versions": 720, "matrix": 420, "draft": 340, "access": 560,
+var inDocs = map[string]int64{"entries": 480, "secret-versions": 1300, "matrix": 420, "draft": 340, "access": 560,
 	"audit": 600}
 
 // picture writes a picture for the documentation into the folder that POUNCET_PICTURES names.
@@ -284,6 +284,7 @@ func (p *person) picture(name string) {
 	p.Helper()
 	if dir := os.Getenv("POUNCET_PICTURES"); dir != "" && inDocs[name] > 0 {
 		p.do(chromedp.EmulateViewport(1100, inDocs[name]))
+		evaluate[chromedp.Void](p, `new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))`)
 		p.write(dir, name, chromedp.CaptureScreenshot())
 	}
 }
