@@ -115,6 +115,12 @@ func TestAuditNamesWhatWasCompared(t *testing.T) {
 		t.Errorf("the records name %q", got)
 	}
 	d.get(d.path(o, "")).is(t, 200, ">compare</span>").lacks(t, "secret "+o.ID)
+	if _, err := d.service.Apply(t.Context(), backend.ChangeSet{Draft: "release",
+		Changes: []backend.Change{secret("dev", "next", canary)}}); err != nil {
+		t.Fatal(err)
+	}
+	d.get("/ui/p/default/drafts/release").is(t, 200)
+	d.get("/ui/audit?verb=compare").is(t, 200, "<bdi>draft release, secret next</bdi>")
 
 	rights := []backend.Right{backend.RightAudit}
 	d.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindRole, Name: "reads", Rights: rights})

@@ -3,6 +3,8 @@
 package audit
 
 import (
+	"slices"
+
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
 )
@@ -15,6 +17,9 @@ const (
 	// mostLookups is how many ids are looked up for one page.
 	mostLookups = 100
 )
+
+// named are the kinds of objects whose names are looked up.
+var named = []backend.Kind{backend.KindSecret, backend.KindScopedValue, backend.KindDraft}
 
 // object is what an id is looked up for.
 type object struct {
@@ -37,7 +42,7 @@ func addNames(q *site.Request, lines []Line) error {
 					break
 				}
 				o := object{item.Kind, l.Project, item.ID}
-				if item.Name != "" || !backend.IsID(o.id) || o.kind != backend.KindSecret && o.kind != backend.KindScopedValue {
+				if item.Name != "" || !backend.IsID(o.id) || !slices.Contains(named, o.kind) {
 					continue
 				}
 				name, known := names[o]

@@ -39,7 +39,7 @@ var wholeHints = []struct{ part, text string }{
 // commandPages are the pages where people do what a command does; "" for a command without a page.
 var commandPages = []commandPage{
 	{"draft", "nav.drafts"}, {"doctor --", ""}, {"doctor", "nav.doctor"}, {"token", "nav.tokens"},
-	{"project set", "nav.quotas"}, {"secret history", entryPage}, {"secret delete", entryPage},
+	{"project set", "nav.quotas"}, {"type set", "nav.types"}, {"secret history", entryPage}, {"secret delete", entryPage},
 	{"value delete", entryPage}, {"binding", "nav.access"},
 	{"role list", "nav.access"}, {"group list", "nav.access"}, {"access", "nav.access"},
 }
