@@ -131,4 +131,5 @@ func TestAuditNamesWhatWasCompared(t *testing.T) {
 	if got := names(); len(got) != 1 || got[0] != o.ID {
 		t.Errorf("somebody who may not see secrets reads the names %q", got)
 	}
+	d.get("/ui/audit?verb=query").is(t, 200, "No record") // looking at the page is no refused attempt
 }
