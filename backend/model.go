@@ -205,7 +205,7 @@ const (
 	// contents and its keys.
 	HeldReplaced = "replaced"
 	// HeldInUse: it was deleted while objects of the same owner used it. They use it further, and it is removed with
-	// the last of them that lets go of it. An environment can be restored until then, and its entries can be read under
+	// the last of them that stops using it. An environment can be restored until then, and its entries can be read under
 	// its name until another environment has that.
 	HeldInUse = "in use"
 )

@@ -31,8 +31,8 @@ resource "pouncet_role_binding" "shop" {
 }
 `
 
-// A pipeline with a client certificate, and without any token, plans and applies. One with another certificate does
-// not.
+// A pipeline with a client certificate, and without any token, plans and applies. A pipeline with another certificate
+// does not.
 func TestTheProviderLogsInWithACertificate(t *testing.T) {
 	folder := t.TempDir()
 	authority := func(name string) *certificatetest.Authority {

@@ -91,7 +91,7 @@ func (o *objectResource) readObject(
 		return found, object, false
 	}
 	found = page.Objects[0]
-	// An object that was set aside counts as deleted. One that was displaced waits for its own name.
+	// An object that was set aside counts as deleted. An object that was displaced waits for its own name.
 	return found, object.refreshed(found, page.Deployment), found.Held == "" || found.Held == backend.HeldDisplaced
 }
 

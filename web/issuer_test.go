@@ -84,7 +84,7 @@ func (c *company) trustChange(op backend.Op, change func(*backend.Trust)) backen
 	return backend.Change{Op: op, Kind: backend.KindTrust, Name: "company", Trust: &t}
 }
 
-// person makes Ada sit at the browser, with further claims of her identity token.
+// person makes Ada the person at the browser, and adds claims to her identity token.
 func (c *company) person(more map[string]any) {
 	claims := map[string]any{"sub": "1", "email": ada, "email_verified": true, "iat": c.now.Unix(),
 		"exp": c.now.Add(5 * time.Minute).Unix()}
@@ -204,7 +204,7 @@ func TestCookieOfASignInBelongsToIt(t *testing.T) {
 	}
 }
 
-// TestHostileAnswersSignNobodyIn has answers of an issuer, and of who only pretends to be one.
+// TestHostileAnswersSignNobodyIn has answers of an issuer, and of a site that pretends to be the issuer.
 func TestHostileAnswersSignNobodyIn(t *testing.T) {
 	other := oidctest.New()
 	t.Cleanup(other.Close)
@@ -363,7 +363,7 @@ func TestPersonOfAnIssuerConfirmsThere(t *testing.T) {
 	c.signedIn(c.comes(c.back(c.start(form))).is(t, 200, site.EntryPath(o)[len("/ui"):]))
 	c.post(c.path(o, "/reveal"), nil).is(t, 200, canary)
 
-	// Who has signed in at the issuer long ago has not confirmed by a new session.
+	// A person who signed in at the issuer long ago has not confirmed, even with a new session.
 	c.person(map[string]any{"auth_time": c.now.Add(-time.Hour).Unix()})
 	c.signedIn(c.comes(c.back(c.start(nil))))
 	c.post(c.path(o, "/reveal"), nil).is(t, 401).lacks(t, canary)

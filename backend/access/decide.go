@@ -71,7 +71,7 @@ func (g Grant) meets(p backend.Place) bool {
 		either(w.Scope, p.Scope) && (p.Name == "" || w.Names == "" || Matches(w.Names, p.Name))
 }
 
-// contains reports whether all names that a pattern matches are matched by another one, as far as that is certain.
+// contains reports whether the pattern outer certainly matches all names that the pattern inner matches.
 func contains(outer, inner string) bool {
 	switch {
 	case outer == "" || outer == "*" || outer == inner:

@@ -298,7 +298,7 @@ func rolesIn(message string) []string {
 	return out
 }
 
-// An unknown verb is for those who may change anything.
+// Only callers who may change everything may use an unknown verb.
 func TestUnknownVerbIsDenied(t *testing.T) {
 	for _, role := range backend.Roles {
 		if role == backend.RoleNone {

@@ -77,7 +77,7 @@ func (s *service) ids(_ context.Context, used []string) map[string]string {
 	return ids
 }
 
-// projectID is the id of a project that a call names. One with a long name does not exist.
+// projectID is the id of a project that a call names. A project with a long name does not exist.
 func projectID(name string) string {
 	if name == "" || name == "unknown" || len(name) > 10 {
 		return ""

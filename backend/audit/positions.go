@@ -16,10 +16,10 @@ import (
 
 // A cursor says where each log goes on. Anybody can make one: it selects nothing that its caller may not read.
 
-// maxCursor is the longest cursor, in bytes. One of 1,000 projects has 150 kB.
+// maxCursor is the longest cursor, in bytes. A cursor over 1,000 projects has 150 kB.
 const maxCursor = 16 << 20
 
-// encodePositions returns a cursor. One without positions is not empty.
+// encodePositions returns a cursor. Without positions, the cursor is not an empty text either.
 func encodePositions(at map[merkle.LogID]int64) string {
 	texts := []string{"1"} // the form of the cursor
 	for _, id := range slices.SortedFunc(maps.Keys(at), merkle.LogID.Compare) {

@@ -73,8 +73,8 @@ func (r *run) madeToken(t store.Token) bool {
 // revocable reports whether the caller may delete a token. Otherwise the token does not exist, or the caller is
 // refused.
 //
-// Who may bind everywhere may delete each token. Others may delete those that they made, if they could delete all of
-// its bindings too.
+// Callers who may bind everywhere may delete each token. Others may delete those that they made, if they could delete
+// all of its bindings too.
 func (r *run) revocable(t store.Token) (exists bool, err error) {
 	if r.access.Everywhere(backend.RightBind) {
 		return true, nil

@@ -10,8 +10,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// The limits of bindings and tokens hold for the whole backend. Who may bind at some places only has a part of them,
-// because nobody could bind any more if it used up all.
+// The limits of bindings and tokens hold for the whole backend. A caller who may bind at some places only has a part
+// of them, because nobody could bind any more if it used up all.
 
 // checkNewBinding refuses a binding if another one gives the same, or if the part of the limit of the caller is used
 // up. Another one of the same owner may give the same until its own deletion.

@@ -11,16 +11,16 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
-// How roles, groups, bindings and trusts of one owner come through in any order: see held.go.
+// One owner can change roles, groups, bindings and trusts in any order, as held.go explains for other objects.
 //
-// A role or group has contents, which are the bindings that name it by its id. So a creation takes over the one that
-// has its name, and a deletion sets it aside for the creation that follows, or until the last binding lets go. The
-// bindings give what they gave before. A binding gives its rights until it is deleted itself, whatever its name is.
-// It is never set aside: what was deleted gives nothing.
+// The contents of a role or group are the bindings that name it by its id. So a creation takes over the role or group
+// that has its name. A deletion sets it aside for the creation that follows, or until no binding uses it. Its
+// bindings keep their rights. A binding itself is never set aside: it gives its rights until it is deleted, whatever
+// its name is.
 //
-// A trust has contents too, which are its bindings and its memberships. So it is taken over and set aside for a
-// creation as a group is. But while it is held, it lets nobody in. A deletion that no creation follows removes its
-// contents.
+// The contents of a trust are its bindings and its memberships. So a creation takes over a trust, and a deletion sets
+// it aside for a creation, as for a group. But while the trust is held, it lets nobody in. A deletion that no creation
+// follows removes its contents.
 
 // isAccessKind reports whether objects of a kind decide about rights.
 func isAccessKind(k backend.Kind) bool {
@@ -32,8 +32,8 @@ func isNamed(o store.Object, nameOrID string) bool {
 	return o.ID == nameOrID || o.Name == nameOrID && !isReserved(o.Name)
 }
 
-// isSetAside reports whether a role or group was deleted and only waits, so that no binding can begin to use it. One
-// that waits for its creation by the owner of the present change can be used.
+// isSetAside reports whether a role or group was deleted and only waits, so that no binding can begin to use it. A
+// role or group that waits for its creation by the owner of the present change can be used.
 func (r *run) isSetAside(o store.Object) bool {
 	if !isDeleted(o) {
 		return false
@@ -42,8 +42,9 @@ func (r *run) isSetAside(o store.Object) bool {
 	return !waits
 }
 
-// accessMember returns a role, group or binding by id or name. One that the caller may not know of does not exist. One
-// that cannot be trusted is returned, so that it can be deleted, even if what counts cannot be read.
+// accessMember returns a role, group or binding by id or name. If the caller may not know of it, it counts as
+// missing. A row that cannot be trusted is returned, so that it can be deleted, even if the rows that give rights
+// cannot be read.
 func (r *run) accessMember(c backend.Change, id string) (m member, err error) {
 	present, err := r.anyAccessRows(c.Kind)
 	if err != nil {
@@ -142,8 +143,8 @@ func (r *run) bindingsOf(of store.Object) ([]store.Object, error) {
 	return users, nil
 }
 
-// deleteTrust deletes a trust with its bindings and its memberships. An owner as Terraform may only do so with those
-// that carry its mark. A person takes all access away at once.
+// deleteTrust deletes a trust with its bindings and its memberships. An owner, such as Terraform, may only do so if
+// all of them have its mark. A person deletes all of them at once.
 func (r *run) deleteTrust(c backend.Change, row store.Object, a attributes, o backend.Object) (backend.Outcome, error) {
 	users, err := r.usersOfTrust(row)
 	if err != nil {

@@ -112,9 +112,9 @@ func (r *run) mayMeetToken(c backend.Change, t store.Token) (exists bool, err er
 	return knows, err
 }
 
-// allowToken refuses a change of a token. Who may bind somewhere may create a token without rights, and delete it: see
-// revocable. The role of a token applies everywhere, so who gives it must have its rights everywhere. A token can have
-// rights at any place, so who changes one must be able to bind everywhere.
+// allowToken refuses a change of a token. A caller who may bind somewhere may create a token without rights, and
+// delete it: see revocable. The role of a token applies everywhere, so who gives it must have its rights everywhere.
+// A token can have rights at any place, so who changes one must be able to bind everywhere.
 func (r *run) allowToken(c backend.Change) error {
 	if c.Op == backend.OpDelete || c.Op == backend.OpCreate && c.Role != nil && *c.Role == backend.RoleNone {
 		if !r.access.MaySome(backend.RightBind, backend.Place{}) {
@@ -199,8 +199,8 @@ type tokenAttributes struct {
 	SourceRanges []string `json:"source_ranges,omitempty"`
 }
 
-// attributesOfNewToken says who makes a token, and from where it can be used. Who may bind everywhere makes tokens for
-// others.
+// attributesOfNewToken says who makes a token, and from where it can be used. A caller who may bind everywhere makes
+// tokens for others.
 func (r *run) attributesOfNewToken(c backend.Change) []byte {
 	a := tokenAttributes{SourceRanges: backend.SourceRanges(c.SourceRanges)}
 	if !r.access.Everywhere(backend.RightBind) {

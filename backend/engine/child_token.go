@@ -24,7 +24,7 @@ func errSessionMakesToken() *backend.Error {
 }
 
 // allowWorkload refuses to let a person create a token for a workload: a binding of theirs could give it the values of
-// restricted secrets. Who may bind everywhere could also change for whom a token is.
+// restricted secrets. A caller who may bind everywhere could also change for whom a token is.
 func (r *run) allowWorkload(c backend.Change) error {
 	if !creates(c.Op) || c.Principal == nil || *c.Principal != backend.Workload ||
 		r.access.principal.Kind == backend.Workload || r.access.Everywhere(backend.RightBind) {

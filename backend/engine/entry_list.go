@@ -230,8 +230,8 @@ func (l listing) countUses(o backend.Object, p *project) (int, error) {
 	return min(n, backend.MaxCountedUses), err
 }
 
-// sees reports whether a reference in an environment and scope can mean an entry. One that all environments share can
-// be used in any.
+// sees reports whether a reference in an environment and scope can mean an entry. An entry that all environments
+// share can be used in any.
 func sees(environment, scope string, o backend.Object) bool {
 	return (environment == o.Environment || environment == backend.AnyEnvironment ||
 		o.Environment == backend.AnyEnvironment) && (scope == o.Scope || o.Scope == backend.ProjectScope)

@@ -114,7 +114,8 @@ func (a principalAccess) audits(project string) bool {
 	return a.May(backend.RightAudit, backend.Place{Project: project})
 }
 
-// auditedProject returns the log of one project. Who has the right everywhere can name one that was deleted, by its id.
+// auditedProject returns the log of one project. A caller with the right everywhere can name a deleted project by its
+// id.
 func auditedProject(
 	ctx context.Context, tx store.Tx, nameOrID string, may principalAccess, everywhere bool,
 ) (AuditedLogs, error) {

@@ -183,7 +183,7 @@ func (r *run) removeEntry(e *entry, purge bool) error {
 	return nil
 }
 
-// intact reports whether a row passes its check. One that fails it now could not
+// intact reports whether a row passes its check. A row that fails it now could not
 // be restored later, so a deletion does not keep it.
 func (r *run) intact(p *project, row store.Object) (bool, error) {
 	err := r.verifyRow(p, row)

@@ -23,7 +23,7 @@ type rateLimiter struct {
 	of    map[string]*rate.Limiter
 }
 
-// maxLimiters is how many principals are remembered. One who is forgotten has the whole burst again.
+// maxLimiters is how many principals are remembered. A principal who is forgotten has the whole burst again.
 const maxLimiters = 10_000
 
 // wait returns how long a principal must wait before the request is allowed; 0 means that it is.

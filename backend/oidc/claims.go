@@ -157,7 +157,7 @@ func quoted(list []string) string {
 }
 
 // values returns what a condition compares with: a text, a number or a truth value, or the items of a list of these. An
-// object has no values, and so has an e-mail address that the issuer has not verified: anyone could enter it.
+// object has no values. An e-mail address that the issuer has not verified has none either: anyone could enter it.
 func (c claims) values(name string) []string {
 	if name == "email" {
 		verified := c.scalar(c["email_verified"])

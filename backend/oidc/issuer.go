@@ -60,7 +60,7 @@ func newIssuers(now func() time.Time) *issuers {
 	t.MaxResponseHeaderBytes = 64 << 10
 	return &issuers{now: now, of: map[string]*issuer{}, client: &http.Client{
 		Transport: bounded{t}, Timeout: askTime,
-		// Only what the trust and its issuer name is asked.
+		// Requests go only to addresses that the trust or its issuer names.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
@@ -91,7 +91,7 @@ type issuer struct {
 	waiting int       // callers who wait for its answer
 }
 
-// keySet is what an issuer has given at one time.
+// keySet is the answer of an issuer at one time.
 type keySet struct {
 	keys      []publicKey
 	endpoints endpoints
@@ -138,7 +138,7 @@ func keyNamed(id string) wanted {
 // anyKeys wants what the issuer has given last.
 func anyKeys(keys []publicKey) bool { return keys != nil }
 
-// current returns what the issuer has given. It asks the issuer if that is old, or not enough.
+// current returns the keys of the issuer. It asks the issuer if they are old, or not enough.
 func (s *issuer) current(ctx context.Context, enough wanted) (keySet, error) {
 	waits, full := s.wait(enough)
 	if waits {

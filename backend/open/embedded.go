@@ -318,7 +318,7 @@ func Locate(c Config) (string, error) {
 	return absolute, nil
 }
 
-// Exists reports whether a folder contains an embedded backend. One that this user may not read exists.
+// Exists reports whether a folder contains an embedded backend. A backend that this user may not read exists too.
 func Exists(path string) bool {
 	_, err := os.Stat(filepath.Join(path, databaseFile))
 	return err == nil || errors.Is(err, fs.ErrPermission)

@@ -15,8 +15,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 )
 
-// Who can change a folder that a search finds decides where values go. So such a folder must belong to this user, as
-// git requires for a repository. A path that the user names is trusted.
+// Anyone who can change a folder that a search finds decides where values go. So such a folder must belong to this
+// user, as git requires for a repository. A path that the user names is trusted.
 
 // effectiveUser is os.Geteuid, and something else in tests.
 var effectiveUser = os.Geteuid

@@ -29,7 +29,7 @@ type Replica interface {
 const (
 	// replicaInterval is the time between two looks at a replica.
 	replicaInterval = time.Second
-	// replicaLag is how far a replica may be behind. One that is further behind answers no reads.
+	// replicaLag is how far a replica may be behind. A replica that is further behind answers no reads.
 	replicaLag = 5 * time.Second
 	// replicaTime limits a call on a replica, and a look at it. A call that takes longer runs on the primary.
 	replicaTime = 2 * time.Second

@@ -276,7 +276,8 @@ var accessChangeCases = []accessCase{
 			Environment: "test"}}))
 		equal(lead, "bindings", namesOf(lead, backend.Query{Kind: backend.KindBinding}), "b lead-0 t")
 		lead.refused(backend.ErrNotFound, backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, Name: "elsewhere"})
-		// Who may bind in all environments that are not protected neither revokes nor changes a token: it can have more.
+		// A caller who may bind in all unprotected environments neither revokes nor changes a token, which can have more
+		// rights.
 		f.must(ownRole("binder", backend.RightSee, backend.RightBind))
 		binder := f.bound("binder", backend.Grant{Role: "binder"})
 		f.bound("prod", grant("runtime", "prod", ""))

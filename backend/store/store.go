@@ -57,8 +57,8 @@ type Store interface {
 // AppendRecords writes those of secrets: see Record.Resolved. A secret can have been resolved up to backend.ResolvedLag
 // after its note.
 type ResolvedNotes interface {
-	// LastResolved returns the notes of secrets of a project, by the ids of the secrets. One without a note is left out.
-	// since is when the notes begin.
+	// LastResolved returns the notes of secrets of a project, by the ids of the secrets. Secrets without a note are left
+	// out. since is when the notes begin.
 	LastResolved(ctx context.Context, project string, secrets []string) (
 		notes map[string]Resolved, since time.Time, err error)
 

@@ -96,7 +96,7 @@ func whereText(w backend.Where) string {
 }
 
 // noteReach names the bindings that reach an environment which is protected from now on: those that name it, or what
-// all environments share. Who has no right to list bindings gets no note.
+// all environments share. A caller who may not list bindings gets no note.
 func (a *app) noteReach(ctx context.Context, s backend.Service, o backend.Outcome) {
 	changed := o.Action == backend.ActionCreate || slices.Contains(o.Changed, "protected")
 	if e := o.Object; e.Kind != backend.KindEnvironment || !e.Protected || !changed {

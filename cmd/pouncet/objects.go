@@ -337,8 +337,8 @@ func (a *app) findReference(
 	return x, markMissing(err)
 }
 
-// inProjectScope returns the objects of the project scope. The error of a name
-// that only other scopes have names these scopes.
+// inProjectScope returns the objects of the project scope. If only other scopes
+// have the name, the error lists these scopes.
 func inProjectScope(o objectCommand, name string, objects []backend.Object) ([]backend.Object, error) {
 	var out []backend.Object
 	var others []string

@@ -95,7 +95,7 @@ func (s *Session) TakeName(ctx context.Context, c backend.Change) (backend.Outco
 }
 
 // takeName makes a rename to the name of a secret or type that this apply deletes. That object gives up the name, and
-// keeps what uses it. In a list that shrinks, what uses it can only let go after the rename.
+// keeps what uses it. In a list that shrinks, its users can only stop using it after the rename.
 func (s *Session) takeName(ctx context.Context, c backend.Change) (backend.Outcome, bool) {
 	if c.Kind != backend.KindSecret && c.Kind != backend.KindSecretType {
 		return backend.Outcome{}, false // its contents would be out of reach

@@ -110,7 +110,7 @@ func (s *Store) Rows(ctx context.Context, t transfer.Table) iter.Seq2[transfer.R
 	}
 }
 
-// quoted lists columns. One has the name of an SQL keyword.
+// quoted lists columns in quotes, because one of them has the name of an SQL keyword.
 func quoted(columns []string) string { return `"` + strings.Join(columns, `", "`) + `"` }
 
 // Insert implements transfer.Database.

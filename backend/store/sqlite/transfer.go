@@ -119,7 +119,7 @@ func (f Files) selection(ctx context.Context, t transfer.Table) string {
 	return "SELECT " + quoted(t.Columns) + " FROM " + name + " ORDER BY " + quoted(t.Columns[:t.Key])
 }
 
-// quoted lists columns. One has the name of an SQL keyword.
+// quoted lists columns in quotes, because one of them has the name of an SQL keyword.
 func quoted(columns []string) string { return `"` + strings.Join(columns, `", "`) + `"` }
 
 // scan calls each for the rows of a query until it returns false.

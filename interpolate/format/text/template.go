@@ -97,7 +97,7 @@ func surrounding(src *format.Source, p *format.Part) (beside string, quoted bool
 	return strings.TrimSpace(string(before)) + strings.TrimSpace(string(after)), false
 }
 
-// afterLast returns the end of the last of the signs in b, or 0.
+// afterLast returns the position after the last of the signs in b, or 0.
 func afterLast(b []byte, signs ...string) int {
 	end := 0
 	for _, s := range signs {
@@ -108,7 +108,7 @@ func afterLast(b []byte, signs ...string) int {
 	return end
 }
 
-// beforeFirst returns the beginning of the first of the signs in b, or the length of b.
+// beforeFirst returns the position of the first of the signs in b, or the length of b.
 func beforeFirst(b []byte, signs ...string) int {
 	start := len(b)
 	for _, s := range signs {
