@@ -4,12 +4,12 @@ package backend
 
 import "time"
 
-// RotationDueBy reports whether the rotation of a secret is due at a time. It never is without RotationDays.
+// RotationDueBy reports whether the rotation of a secret is due at a time. A secret without RotationDays is never due.
 func (o Object) RotationDueBy(at time.Time) bool {
 	return !o.RotationDueAt.IsZero() && !o.RotationDueAt.After(at)
 }
 
-// ExpiresBy reports whether a secret or token has expired at a time. It never has without ExpiresAt.
+// ExpiresBy reports whether a secret or token has expired at a time. Without ExpiresAt, it never expires.
 func (o Object) ExpiresBy(at time.Time) bool {
 	return !o.ExpiresAt.IsZero() && !o.ExpiresAt.After(at)
 }

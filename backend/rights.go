@@ -55,8 +55,8 @@ type Place struct {
 	Environment string // may be AnyEnvironment
 	Scope       string
 	Name        string
-	// Protected says that Environment is protected. AnyEnvironment is protected if one of the environments is, because
-	// that one uses its entries too.
+	// Protected says that Environment is protected. AnyEnvironment is protected if any environment is, because the
+	// protected environment uses its entries too.
 	Protected bool
 }
 

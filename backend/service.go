@@ -224,8 +224,9 @@ type ChangeSet struct {
 	Changes []Change
 	DryRun  bool
 	// Draft, when set, is the name of a draft of the project of the changes, and the changes are added to it instead of
-	// being made. The draft is created if it does not exist. The outcomes say what the changes would do after those that
-	// the draft has. A change of an object that an earlier one of the draft changes is merged into that one if it can be.
+	// being made. The draft is created if it does not exist. The outcomes say what the changes would do after the
+	// changes that the draft has. If the draft already changes the same object, the new change is merged into the staged
+	// one if possible.
 	Draft string
 	// IdempotencyKey makes a repetition of the set within a day return the first
 	// outcomes instead of applying it again. The same key on another set is

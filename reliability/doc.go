@@ -5,7 +5,7 @@
 //
 // # The checker
 //
-// A history is a list of calls: when each began and ended, what it asked, and what it was told. It is linearizable if
+// A history is a list of calls: when each began and ended, its request, and its answer. It is linearizable if
 // the calls can be put into one order, in which each lies between its begin and its end and each answer is right. A
 // call without a definite answer may have taken effect at any time after its begin, or never. The library porcupine
 // searches for the order; groupState is what Pouncet promises.

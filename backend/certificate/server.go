@@ -23,8 +23,8 @@ type Files struct {
 // CheckInterval is how often a server looks for changes of its files.
 const CheckInterval = time.Second
 
-// Server is the certificate of a server. It follows its files: each new connection gets the newest ones that could be
-// loaded, and open connections stay.
+// Server is the certificate of a server. It follows its files: each new connection gets the newest certificate
+// that could be loaded, and open connections stay.
 type Server struct {
 	files    Files
 	now      func() time.Time
@@ -45,7 +45,7 @@ type loaded struct {
 	clientCAs map[string]bool
 }
 
-// NewServer loads the files. It calls reloaded, which may be nil, each time it has loaded others.
+// NewServer loads the files. It calls reloaded, which may be nil, each time it has loaded changed files.
 func NewServer(files Files, reloaded func(expires time.Time)) (*Server, error) {
 	s := &Server{files: files, now: time.Now, reloaded: reloaded}
 	if s.reloaded == nil {
@@ -150,7 +150,8 @@ func (s *Server) Keep(ctx context.Context, interval time.Duration) {
 }
 
 // Reload loads the files if they have changed. If they cannot be loaded, the server keeps what it has. A program that
-// renews a certificate writes one file after the other, so an error becomes a problem only if it is there twice.
+// renews a certificate writes one file after the other, so an error becomes a problem only if two reloads in a row
+// have it.
 func (s *Server) Reload() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

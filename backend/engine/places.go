@@ -111,7 +111,7 @@ func (r *run) checkPlaces() (refused bool, err error) {
 }
 
 // replacedInPlace reports whether a change of the set has brought another object to the place of o, so that everything
-// that refers to the name of o means the other one.
+// that refers to the name of o means the other object.
 func (r *run) replacedInPlace(o store.Object) (bool, error) {
 	if len(r.places.claims) == 0 {
 		return false, nil

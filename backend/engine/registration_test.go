@@ -51,8 +51,9 @@ func usagesIn(files ...string) backend.ChangeSet {
 	return backend.ChangeSet{Changes: []backend.Change{c}}
 }
 
-// A registration reads and verifies the usages of its source before the transaction for writing, because other changes
-// wait for that one: it reads only those again that it removes. It notices if others have registered usages in between.
+// A registration reads and verifies the usages of its source before the transaction for writing, because other
+// changes wait for this transaction. In the transaction, it reads only the usages again that it removes. It notices
+// if others have registered usages in between.
 func TestARegistrationIsPreparedOutsideItsTransaction(t *testing.T) {
 	parts := embedded(t, open.Config{})
 	s := &readUsages{Store: parts.Store}

@@ -76,8 +76,9 @@ func (r *run) setAsideOwned(c backend.Change, o store.Object, users []store.Obje
 }
 
 // withoutOther returns the dependents of a secret that need it. A link of the
-// owner that can also mean another secret of the owner does not: it can have come
-// to the name for that one, in a step before, and would hold this one for ever.
+// owner does not need it if it can also mean another secret of the owner: an
+// earlier step can have changed the link for the other secret. The link would then
+// keep this secret forever.
 func (r *run) withoutOther(secret store.Object, owner string, linked []store.Object) ([]store.Object, error) {
 	if mine, err := areOwnedBy(owner, linked...); !mine || err != nil || isReserved(secret.Name) {
 		return linked, err

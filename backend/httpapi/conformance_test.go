@@ -104,7 +104,7 @@ func twoServers(t *testing.T, twice bool) (urls [2]string, token string) {
 	return urls, deployment.token
 }
 
-// Two servers share a PostgreSQL database, each with its own caches, and each call goes to the other one.
+// Two servers share a PostgreSQL database, each with its own caches, and the calls go to the servers in turn.
 func TestConformanceOnPostgreSQL(t *testing.T) {
 	postgrestest.Shared(t)
 	servers := func(twice bool) func(t *testing.T) backend.Service {
@@ -117,7 +117,7 @@ func TestConformanceOnPostgreSQL(t *testing.T) {
 	servicetest.RunRecorded(t, servers(false))
 }
 
-// Two servers share a PostgreSQL database, and each call goes to the other one: both decide alike, at any time.
+// Two servers share a PostgreSQL database, and the calls go to them in turn: both decide alike, at any time.
 func TestAccessOnPostgreSQL(t *testing.T) {
 	postgrestest.Shared(t)
 	servicetest.RunAccessAgain(t, func(t *testing.T) (backend.Service, func(string) backend.Service) {

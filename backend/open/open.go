@@ -48,7 +48,7 @@ type Config struct {
 
 	// For the embedded backend, which Open opens if Endpoint is "".
 	// Path is the data folder. "" means the nearest .pouncet folder, from the working folder upwards. If another user owns
-	// or can change that one, Open returns ErrDenied. A folder that Path names is trusted.
+	// or can change this folder, Open returns ErrDenied. A folder that Path names is trusted.
 	Path   string
 	KMSKey string // URI of the KMS key for new environment keys; "" means the one chosen at initialisation
 

@@ -143,7 +143,8 @@ func continuesNot(id merkle.LogID, problem string) error {
 		problem).WithHint("compare the log with the last checkpoint that was kept: pouncet audit verify --since FILE")
 }
 
-// hashesFrom calls each with the hashes of a log from a record on. If a retention has deleted that one, it reads all.
+// hashesFrom calls each with the hashes of a log from a record on. If a retention has deleted this record, it reads
+// all.
 func hashesFrom(
 	ctx context.Context, tx store.RecordTx, l store.Log, first int64, each func(merkle.Hash) error,
 ) error {

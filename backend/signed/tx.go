@@ -202,7 +202,7 @@ func (t *tx) add(name string, s sum)      { t.deltas[name] = t.deltas[name].plus
 func (t *tx) subtract(name string, s sum) { t.deltas[name] = t.deltas[name].minus(s) }
 
 // spoil makes a sum that never fits again, until an owner accepts the rows. It is for a write to a row that cannot be
-// trusted: nobody knows which row was there before, and that one may be put back.
+// trusted: nobody knows which row was there before, and somebody may put the earlier row back.
 func (t *tx) spoil(name string) {
 	t.add(name, t.signers.summand(stored.StateRow, name, 0, []byte(rand.Text())))
 }

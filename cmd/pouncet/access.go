@@ -53,7 +53,7 @@ the role none to have bindings. Without a binding, it may do nothing.
 
 A protected environment must be named: a binding without --env leaves it out.
 --env '*' names what all environments share. It must be named too if one of them
-is protected, because that one uses it.`,
+is protected, because the protected environment uses it.`,
 	columns: []column{
 		{"name", name}, {"role", func(o backend.Object) string { return grantOf(o).Role }},
 		{"to", func(o backend.Object) string { return grantOf(o).To }},

@@ -122,8 +122,8 @@ func (a *app) diagnoseName(ctx context.Context, s backend.Service, args []string
 	return nil
 }
 
-// reports returns what was found of the name as a secret and as a scoped value. A kind without a trace of the name is
-// left out if the other one has one.
+// reports returns what was found of the name as a secret and as a scoped value. It leaves out
+// a kind that has no trace of the name if the other kind has one.
 func (d nameDoctor) reports() ([]*nameReport, error) {
 	refs := make([]backend.Ref, len(entryKinds))
 	for i, kind := range entryKinds {

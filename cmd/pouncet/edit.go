@@ -172,7 +172,7 @@ func (a *app) edit(
 }
 
 // afterConflict lets the user compare what they have edited with the value that somebody else has written in the
-// meantime, and edit theirs again on top of that one. Without a terminal, and if the value is the same as before, it
+// meantime, and edit theirs again on top of that value. Without a terminal, and if the value is the same as before, it
 // returns the conflict.
 func (a *app) afterConflict(
 	ctx context.Context, s backend.Service, secret backend.Object, file *editedFile, old backend.Resolution,

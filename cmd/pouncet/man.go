@@ -14,7 +14,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
 )
 
-// The manual pages are written here and not by cobra/doc: the library below that one compiles regular expressions when
+// The manual pages are written here and not by cobra/doc: the library below cobra/doc compiles regular expressions when
 // the program starts, which took 0.6 ms and 214 kB of every command.
 
 func (a *app) manCommand() *cobra.Command {

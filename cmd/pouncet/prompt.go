@@ -105,8 +105,8 @@ const (
 	isForEvery = "this deletes everything in the environment"
 )
 
-// sure asks at the terminal before something is deleted or lost. Without a terminal, it refuses what is final and what
-// deletes a whole environment, unless the user added --yes.
+// sure asks at the terminal before something is deleted or lost. Without a terminal, it refuses a final deletion and
+// the deletion of a whole environment, unless the user added --yes.
 func (a *app) sure(c *cobra.Command, question string, yes bool, consequence string) error {
 	switch {
 	case yes, !isTerminal(a.in) && consequence == notFinal:

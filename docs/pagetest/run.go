@@ -103,7 +103,7 @@ func Run(t *testing.T, path string, o Options) *Session {
 
 func marker(i int) string { return fmt.Sprintf("@@ block %d @@", i) }
 
-// split returns the steps before the first one that calls an absent program, and why that one cannot run.
+// split returns the steps before the first one that calls an absent program, and why that step cannot run.
 func split(all []step, env []string) (run []step, absent string) {
 	i := slices.IndexFunc(all, func(st step) bool {
 		for _, p := range calls(st.script) {

@@ -138,7 +138,7 @@ var updateObjects = `UPDATE object o SET ` + assignments("n", objectNames) + `
 	FROM (SELECT * FROM ` + objectArrays + ` LIMIT $17) AS n (` + objectNames + `, before)
 	WHERE o.project = n.project AND o.id = n.id AND o.revision = n.before`
 
-// assignments sets each column but the first to the one of the same name in another table.
+// assignments sets each column but the first to the column of the same name in another table.
 func assignments(table, names string) string {
 	columns := strings.Split(names, ", ")[1:]
 	for i, c := range columns {

@@ -27,7 +27,7 @@ const (
 	tablesPause = 500 * time.Millisecond
 	// tablesAttempts limits the attempts, and so the time that a migration waits for a transaction of a server.
 	tablesAttempts = 120
-	// starterTimeout is how long a migration waits for the one of another process.
+	// starterTimeout is how long a migration waits for the migration of another process.
 	starterTimeout = 10 * time.Minute
 )
 

@@ -127,7 +127,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 //
 // The entries that calls probably look up are read for all of them before they run. The statements that a call writes
 // are sent with the first statement that a later call reads, or at the end. If they fail then, no result of the
-// transaction is used, and each call runs in one of its own: only that one says which call has failed, and why. So a
+// transaction is used, and each call runs in its own transaction, which shows which call has failed, and why. So a
 // call needs a savepoint only if it reads after it has written.
 type changes struct {
 	store   *Store

@@ -70,7 +70,7 @@ func (n *Notes) isRecent(k noteKey, at time.Time) bool {
 	return ok && at.Sub(last) < store.ResolvedInterval
 }
 
-// Written remembers what was noted with a batch, and what Late is to return of it.
+// Written remembers the notes that were written with a batch, and which of them Late must return.
 func (n *Notes) Written(due DueNotes) {
 	n.late = append(n.late, due.late...)
 	n.remember(due.Soon)

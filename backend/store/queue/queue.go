@@ -52,7 +52,8 @@ type Transaction interface {
 
 // Preparer is a Transaction that reads what its calls probably need, before they run.
 type Preparer interface {
-	// Prepare gets the contexts of the calls that Run will be called with, but for the one with which it was begun.
+	// Prepare gets the contexts of the calls that Run will be called with, except the context of the call that began the
+	// transaction.
 	Prepare(calls []context.Context)
 }
 

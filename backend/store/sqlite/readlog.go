@@ -175,7 +175,7 @@ func (l *ReadLog) CommitCount() *backend.CommitCount { return &l.commits }
 // Waiting returns how many calls wait for the next batch.
 func (l *ReadLog) Waiting() int { return l.queue.Waiting() }
 
-// written makes room again for what was written, and notes what the readers did not wait for.
+// written makes room again after records were written, and writes the notes that no reader waited for.
 func (l *ReadLog) written() {
 	if late := l.notes.Late(); late != nil {
 		_ = l.commit(nil, late) // another reader notes them, in a minute
