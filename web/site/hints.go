@@ -23,6 +23,7 @@ var wholeHints = []struct{ part, text string }{
 	{"stage some with --draft", "hint.empty"},
 	{"on a command that writes creates it", "hint.newdraft"},
 	{"change the schema before you restore", "hint.schema"},
+	{"change the schema first", "hint.schemafirst"},
 	{"(--trusted-proxy)", "hint.network"},
 	{"with --purge", "hint.operator"},
 	{"delete --purge", "hint.operator"},

@@ -60,6 +60,7 @@ var texts = map[string]string{
 	"hint.newdraft":    "a new draft begins with \"Put this into a draft instead\" in the form of a secret or value",
 	"hint.operator":    "ask who runs this server; its log has the error",
 	"hint.schema":      "change the schema of the type before you restore it, on the page Types",
+	"hint.schemafirst": "change the schema of the type first, on the page Types, or choose another type",
 	"hint.network":     "use it from one of its networks, or ask who runs this server whether it knows your address",
 	"hint.rename":      "rename or delete the one that has the name now, then restore this one",
 	"hint.signin":      "sign in again",
