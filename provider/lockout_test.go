@@ -99,6 +99,10 @@ func TestPlanWarnsOfAProtectionThatTakesRights(t *testing.T) {
 			Grant: &backend.Grant{Role: "admin", To: "token:lead",
 				Where: backend.Where{Project: backend.DefaultProject, Environment: environment}}}
 	}
+	withRole := func(role string, c backend.Change) backend.Change {
+		c.Grant.Role = role
+		return c
+	}
 	b.Apply(backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: "lead", Role: &none, TokenHash: hash,
 		Principal: &workload}, give("own", ""))
 	handler, _ := acctest.Serve(t, b.Path)
@@ -124,7 +128,15 @@ func TestPlanWarnsOfAProtectionThatTakesRights(t *testing.T) {
 	if !plan("  protected = true\n") {
 		t.Error("the protection: no warning")
 	}
-	b.Apply(give("named", "stage"))
+	protected := true
+	b.Apply(backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment, Project: backend.DefaultProject,
+		Name: "stage", Protected: &protected}, withRole("editor", give("sees", "stage")))
+	if plan("  protected = true\n  description = \"x\"\n") {
+		t.Error("another change of an environment that is protected already: a warning")
+	}
+	protected = false
+	b.Apply(backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment, Project: backend.DefaultProject,
+		Name: "stage", Protected: &protected}, give("named", "stage"))
 	if plan("  protected = true\n") {
 		t.Error("the protection of an environment that a binding names: a warning")
 	}

@@ -107,7 +107,10 @@ func (m *environmentModel) change(_ context.Context, before, _ *environmentModel
 		Op: backend.OpCreate, Kind: backend.KindEnvironment,
 		Project: m.Project.ValueString(), Name: m.Name.ValueString(),
 		Description: changedString(before.Description, m.Description), Labels: changedLabels(before.Labels, m.Labels),
-		KMSKey: changedString(before.KMSKey, m.KMSKey), Protected: m.Protected.ValueBoolPointer(),
+		KMSKey: changedString(before.KMSKey, m.KMSKey),
+	}
+	if !m.Protected.Equal(before.Protected) {
+		c.Protected = m.Protected.ValueBoolPointer()
 	}
 	asUpdate(&c, before.ID, before.Name, m.Name)
 	return c

@@ -22,6 +22,8 @@ const (
 	// aheadRows is how many secrets are read for each comparison at most. A few comparisons in a large project do not
 	// read all of it.
 	aheadRows = 10
+	// aheadMost limits the secrets that a set reads.
+	aheadMost = 20_000
 )
 
 // ahead holds what was read for comparisons to come.
@@ -40,12 +42,13 @@ func (r *run) readAhead(c backend.Change) error {
 			slices.ContainsFunc(changes, func(c backend.Change) bool { return c.Op != backend.OpCompare }) {
 			return nil
 		}
-		row, exists, err := r.first(store.Filter{Kind: backend.KindSecret, ID: c.ID})
+		// A caller who may not see the first secret learns nothing from the time that the rest would take.
+		row, exists, err := r.seen(store.Filter{Kind: backend.KindSecret, ID: c.ID})
 		if err != nil || !exists {
 			return err
 		}
 		rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindSecret, Project: row.Project,
-			Limit: aheadRows * len(changes)})
+			Limit: min(aheadRows*len(changes), aheadMost)})
 		if err != nil {
 			return nil // a secret that cannot be trusted fails only the comparison with it
 		}

@@ -114,8 +114,11 @@ func withoutAddress(text string, err error) string {
 
 // plainReason returns the reason of an error of the network without a host.
 func plainReason(err error) string {
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return dns.Err
+	if dns, ok := errors.AsType[*net.DNSError](err); ok { // its text can have the address of the name server
+		if dns.IsNotFound {
+			return "no such host"
+		}
+		return "the name server does not answer"
 	}
 	if call, ok := errors.AsType[*os.SyscallError](err); ok {
 		return call.Error()

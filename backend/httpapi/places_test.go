@@ -84,7 +84,10 @@ func TestErrorsNameNoHosts(t *testing.T) {
 	const database = "db-1.internal:5432,db-2.internal:5432/shop"
 	refused := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 443},
 		Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
-	unknown := &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "kms.internal"}}
+	unknown := &net.OpError{Op: "dial", Net: "tcp",
+		Err: &net.DNSError{Err: "no such host", Name: "kms.internal", IsNotFound: true}}
+	unanswered := &net.OpError{Op: "dial", Net: "tcp",
+		Err: &net.DNSError{Err: "read udp 10.1.2.4:9->10.1.2.5:53: connection refused", Name: "kms.internal"}}
 	untrusted := &tls.CertificateVerificationError{Err: errors.New("valid for kms.internal, not for other.internal")}
 	quoting := func(cause error) error {
 		e := backend.Errorf(backend.CodeUnavailable, "KMS key k cannot be reached: %s", cause.Error())
@@ -96,6 +99,7 @@ func TestErrorsNameNoHosts(t *testing.T) {
 		"database shop is locked": backend.Errorf(backend.CodeUnavailable, "database %s is locked", database),
 		"KMS key k cannot be reached: dial: connect: " + syscall.ECONNREFUSED.Error(): quoting(refused),
 		"KMS key k cannot be reached: dial: no such host":                             quoting(unknown),
+		"KMS key k cannot be reached: dial: the name server does not answer":          quoting(unanswered),
 		"KMS key k cannot be reached: its certificate is not valid":                   quoting(untrusted),
 		"KMS key k cannot be reached: dial: it failed":                                quoting(odd),
 	} {

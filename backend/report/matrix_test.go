@@ -123,16 +123,16 @@ func TestMatrixShowsWhatIsSetWhere(t *testing.T) {
 // compares.
 func TestMatrixComparesAllRowsForDifferences(t *testing.T) {
 	g := &grid{}
-	for n := range 600 {
-		name := fmt.Sprintf("k%03d", n)
+	for n := range 1100 {
+		name := fmt.Sprintf("k%04d", n)
 		g.add(name, "dev", "1")
 		g.add(name, "prod", "1")
-		g.add(name, "test", fmt.Sprint(1+n/598))
+		g.add(name, "test", fmt.Sprint(1+n/1098))
 	}
-	if got := drawn(t, g, report.MatrixOptions{Only: report.OnlyDifferent, Limit: 100}); got != "k598 oo=o!, k599 oo=o!" {
+	if got := drawn(t, g, report.MatrixOptions{Only: report.OnlyDifferent, Limit: 100}); got != "k1098 oo=o!, k1099 oo=o!" {
 		t.Error(got)
 	}
-	if fmt.Sprint(g.sets) != "[1000 200]" {
+	if fmt.Sprint(g.sets) != "[2000 200]" {
 		t.Errorf("the calls compare %v", g.sets)
 	}
 }

@@ -55,7 +55,7 @@ func (r removal) DraftError() string {
 
 func remove(q *site.Request, kind backend.Kind, sent bool) error {
 	o, err := q.Object(kind, q.R.PathValue("id"))
-	if errors.Is(err, backend.ErrNotFound) && sent {
+	if errors.Is(err, backend.ErrNotFound) && sent && q.R.PostFormValue("key") != "" && q.Seen("edition") != nil {
 		// A form that is sent twice: the first time may have deleted it.
 		_, again := q.Apply(deletion(q, backend.Object{Kind: kind, ID: q.R.PathValue("id")}))
 		if again == nil {
