@@ -160,18 +160,21 @@ func TestTrustsInAnyOrder(t *testing.T) {
 
 // A plan that deletes a trust and keeps a binding or a group of it is refused.
 func TestTrustInUseIsKept(t *testing.T) {
-	w := newOrdinary(t)
-	w.config(accessTrust("t", "github", "acme/shop"))
-	w.applies()
+	trust := accessTrust("t", "github", "acme/shop")
 	binding, group := accessBinding("b", "b", `"viewer"`, `"trust:github"`), trustGroup("g", "g", `"trust:github"`)
-	w.config(accessTrust("t", "github", "acme/shop") + binding + group)
-	w.converges(10)
-	for user, kept := range map[string]string{"binding b": binding, "group g": group} {
-		w.config(kept)
-		out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color"))
-		if !strings.Contains(out, `Trust "github" is in use by `+user) || strings.Contains(out, "--force") {
-			t.Errorf("the plan does not name %s:\n%s", user, out)
-		}
+	for _, c := range []struct{ user, kept string }{{"binding b", binding}, {"group g", group}} {
+		t.Run(c.user, func(t *testing.T) {
+			w := newOrdinary(t)
+			w.config(trust)
+			w.applies()
+			w.config(trust + binding + group)
+			w.converges(10)
+			w.config(c.kept)
+			out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color"))
+			if !strings.Contains(out, `Trust "github" is in use by `+c.user) || strings.Contains(out, "--force") {
+				t.Errorf("the plan does not name %s:\n%s", c.user, out)
+			}
+		})
 	}
 }
 
