@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -28,6 +29,13 @@ type clientSecrets struct {
 // clientOf is a client of an issuer; without an id, it is every client that is not named.
 type clientOf struct{ issuer, id string }
 
+func (c clientOf) String() string {
+	if c.id == "" {
+		return c.issuer
+	}
+	return c.issuer + "#" + c.id
+}
+
 func (s *clientSecrets) add(c *cobra.Command) {
 	c.Flags().StringArrayVar(&s.texts, "client-secret-file", nil,
 		"`ISSUER=FILE` with the client secret for people who sign in at the issuer with this URL, or ISSUER#CLIENT=FILE for "+
@@ -38,26 +46,67 @@ func (s *clientSecrets) add(c *cobra.Command) {
 func (s *clientSecrets) check(c *cobra.Command) error {
 	s.files = map[clientOf]string{}
 	for _, text := range s.texts {
-		of, path, ok := strings.Cut(text, "=")
-		issuer, id, forClient := strings.Cut(of, "#")
-		client := clientOf{issuer, id}
+		client, path, err := parseClientFile(c, text)
 		switch {
-		case !ok || path == "" || backend.CheckIssuer(issuer) != nil || forClient && id == "":
-			return usage(c, "the value %s of --client-secret-file is not valid", backend.Quote(text)).
-				withHint("write the URL of the issuer and the path of the file: https://issuer.example.com=/PATH/TO/FILE")
+		case err != nil:
+			return err
 		case s.files[client] != "":
-			e := usage(c, "--client-secret-file names %s twice", backend.Quote(of))
-			if !forClient {
+			e := usage(c, "--client-secret-file names %s twice", backend.Quote(client.String()))
+			if client.id == "" {
 				e = e.withHint("name each client: ISSUER#CLIENT=FILE")
 			}
 			return e
 		}
 		s.files[client] = path
-		if _, err := s.read(issuer, id); err != nil {
+		if _, err := s.read(client.issuer, client.id); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// parseClientFile takes a text such as ISSUER#CLIENT=FILE apart. The issuer, the client and the path can have = too. So
+// it tries each = after a valid issuer, and takes the one before the path of a file that exists. If no such file
+// exists, it takes the first =, so that the error names the whole path.
+func parseClientFile(c *cobra.Command, text string) (client clientOf, path string, err error) {
+	found := 0
+	for i, char := range text {
+		if char != '=' || i == len(text)-1 {
+			continue
+		}
+		of, ok := parseClient(text[:i])
+		if !ok {
+			continue
+		}
+		file := text[i+1:]
+		exists := isFile(file)
+		if exists {
+			found++
+		}
+		if path == "" || exists {
+			client, path = of, file
+		}
+	}
+	switch {
+	case path == "":
+		return client, "", usage(c, "the value %s of --client-secret-file is not valid", backend.Quote(text)).
+			withHint("write the URL of the issuer and the path of the file: https://issuer.example.com=/PATH/TO/FILE")
+	case found > 1:
+		return client, "", usage(c, "the value %s of --client-secret-file can mean several files", backend.Quote(text)).
+			withHint("write an absolute path without =")
+	}
+	return client, path, nil
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.IsDir()
+}
+
+// parseClient takes ISSUER or ISSUER#CLIENT apart.
+func parseClient(text string) (clientOf, bool) {
+	issuer, id, forClient := strings.Cut(text, "#")
+	return clientOf{issuer, id}, backend.CheckIssuer(issuer) == nil && (!forClient || id != "")
 }
 
 // maxClientSecret is the longest client secret, in bytes.
