@@ -21,7 +21,7 @@ import (
 // Terraform validates a block again whenever more of its values are known, always before it plans, reads or opens it.
 
 // contentAttributes are the strings that may be empty because they are data.
-var contentAttributes = map[string]bool{"content": true, "value_wo": true}
+var contentAttributes = map[string]bool{"content": true, "value_wo": true, "value_base64_wo": true}
 
 // schemas returns the schemas of the provider, which do not change. Its request is not part of another one, because
 // the framework would keep the context of that one.

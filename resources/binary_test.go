@@ -42,7 +42,7 @@ func TestBase64ThatIsNotValidFailsThePlan(t *testing.T) {
 	fails := func(more, pattern string) acctest.Step { return planFails(b.Config(secretWithoutValue(more)), pattern) }
 	acctest.Run(t,
 		fails(`value_base64_wo = "not base64"`, `not\s+valid\s+base64`),
-		fails(`value_base64_wo = ""`, `Secret\s+value\s+is\s+required|empty`),
+		fails(`value_base64_wo = ""`, `Secret\s+value\s+is\s+required`), // a new secret needs a value
 		fails("value_base64_wo = \"AAAA\"\n  value_wo = \"v\"", `(?s)value_base64_wo.*value_wo`),
 		fails("value_base64_wo = \"AAAA\"\n  generate = {}", `(?s)value_base64_wo.*generate`),
 		fails("value_base64_wo = \"//4=\"\n  type = \"password\"", `(?s)is\s+binary.*must\s+be\s+text`),

@@ -40,7 +40,7 @@ func valueBase64Attribute() schema.StringAttribute {
 		Optional: true, Sensitive: true, WriteOnly: true,
 		MarkdownDescription: "Value of the secret in base64 (RFC 4648, with padding), for a value that is not text, such " +
 			"as a keystore: `filebase64(\"keystore.p12\")`. The backend stores the decoded bytes, 1 to 65536. It works as " +
-			"`value_wo`, also with `value_wo_version`. Conflicts with `value_wo` and `generate`.",
+			"`value_wo`, also with `value_wo_version` and with an empty string. Conflicts with `value_wo` and `generate`.",
 		Validators: []validator.String{
 			stringvalidator.ConflictsWith(path.MatchRoot("generate"), path.MatchRoot("value_wo")), validBase64,
 		},

@@ -5,6 +5,7 @@ package resources_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
@@ -84,18 +85,24 @@ func TestUnknownKeepersGenerateANewValue(t *testing.T) {
 
 // An empty value keeps the present value of the secret, as a missing value does. Only a new secret needs a value.
 func TestAnEmptyValueKeepsTheValue(t *testing.T) {
-	b := acctest.New(t)
-	config := func(value string) string {
-		return b.Config("variable \"empty\" {\n  default = \"\"\n}\n" + secretWithoutValue(value))
+	for argument, first := range map[string]string{"value_wo": "first", "value_base64_wo": "Zmlyc3Q="} {
+		t.Run(argument, func(t *testing.T) {
+			b := acctest.New(t)
+			config := func(value, more string) string {
+				return b.Config("variable \"empty\" {\n  default = \"\"\n}\n" +
+					secretWithoutValue(fmt.Sprintf("%s = %s\n  %s", argument, value, more)))
+			}
+			kept := hasValue(b, "dev", "db_password", "first")
+			acctest.Run(t,
+				planFails(config(`""`, ""), `Secret\s+value\s+is\s+required`),
+				apply(config(strconv.Quote(first), ""), check("version", "1"), kept),
+				planIsEmpty(config(`""`, "")),
+				planIsEmpty(config(`var.empty`, "")),
+				apply(config(`""`, `description = "of the database"`), check("version", "1"), kept),
+				apply(config(`""`, `value_wo_version = 2`), check("version", "1"), kept),
+			)
+		})
 	}
-	kept := hasValue(b, "dev", "db_password", "first")
-	acctest.Run(t,
-		apply(config(`value_wo = "first"`), check("version", "1"), kept),
-		planIsEmpty(config(`value_wo = ""`)),
-		planIsEmpty(config(`value_wo = var.empty`)),
-		apply(config("value_wo = \"\"\n  description = \"of the database\""), check("version", "1"), kept),
-		apply(config("value_wo = \"\"\n  value_wo_version = 2"), check("version", "1"), kept),
-	)
 }
 
 func TestImportedSecretKeepsItsValueWithGenerate(t *testing.T) {

@@ -56,19 +56,15 @@ var ValidProject validator.String = ruleValidator{
 	},
 }
 
-// validBase64 accepts a value in base64. The error never shows it.
+// validBase64 accepts a value in base64, and the empty string: it keeps the present value. The error never shows the
+// value.
 var validBase64 = ruleValidator{
-	description: "must be base64 of at least one byte",
+	description: "must be base64",
 	summary:     "Invalid value_base64_wo",
 	check: func(s string) *backend.Error {
-		decoded, err := base64.StdEncoding.DecodeString(s)
-		switch {
-		case err != nil:
+		if _, err := base64.StdEncoding.DecodeString(s); err != nil {
 			return backend.Errorf(backend.CodeInvalid, "the value is not valid base64").
 				WithHint("use filebase64() for a file, or base64encode() for a text")
-		case len(decoded) == 0:
-			return backend.Errorf(backend.CodeInvalid, "Secret value is required").
-				WithHint("the value is empty: leave out value_base64_wo to keep the present value")
 		}
 		return nil
 	},
