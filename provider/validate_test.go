@@ -13,7 +13,8 @@ import (
 )
 
 // textAttributes are the strings of the schemas that may be empty.
-var textAttributes = []string{"ephemeral pouncet_rendered_configuration.content", "resource pouncet_secret.value_wo"}
+var textAttributes = []string{"ephemeral pouncet_rendered_configuration.content",
+	"resource pouncet_secret.value_base64_wo", "resource pouncet_secret.value_wo"}
 
 // configWith returns a configuration in which only the attribute at a path is set. A list, a set or a map has one
 // element.
