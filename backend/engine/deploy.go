@@ -105,7 +105,8 @@ func (r *run) removeRows(d *deployment) error {
 
 // show finds out which changes are stale.
 func (d *deployment) show(r *run) error {
-	primed := primedTx{Tx: r.tx, objects: map[string]store.Object{}, versions: map[string]store.Version{}}
+	primed := primedTx{Tx: r.tx, objects: make(map[string]store.Object, len(d.parts)),
+		versions: make(map[string]store.Version, len(d.parts))}
 	now, err := lookUpPresent(r.ctx, r.tx, d.in, d.parts, func(e store.Entry) {
 		primed.objects[e.Object.ID] = e.Object
 		if e.Current.Object != "" {

@@ -270,7 +270,7 @@ func (r *run) open(in *project, parts []draftPart) error {
 			keys = append(keys, keyOf(d.row))
 		}
 	}
-	versions := map[string]store.Version{}
+	versions := make(map[string]store.Version, len(keys))
 	if len(keys) > 0 {
 		rows, err := r.tx.Versions(r.ctx, keys)
 		if err != nil {

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"slices"
 
@@ -34,7 +35,8 @@ func presentOf(ctx context.Context, tx store.Tx, in *project, parts []draftPart)
 func lookUpPresent(
 	ctx context.Context, tx store.Tx, in *project, parts []draftPart, each func(store.Entry),
 ) (present, error) {
-	out := present{place{kind: backend.KindProject, name: in.row.Name}: in.row}
+	out := make(present, len(parts)+len(in.environments)+len(in.types)+1)
+	out[place{kind: backend.KindProject, name: in.row.Name}] = in.row
 	for _, o := range in.environments {
 		out[place{kind: o.Kind, name: o.Name}] = o
 	}
@@ -98,8 +100,15 @@ func (p present) checkMissing(ctx context.Context, tx store.Tx, parts []draftPar
 	return nil
 }
 
-// edition counts the changes that people make, without those that Pouncet makes on its own.
+// quietKey is how attributes.encode writes the name of the field Quiet.
+var quietKey = []byte(`"quiet"`)
+
+// edition counts the changes that people make, without those that Pouncet makes on its own. Most objects have none of
+// those. Their attributes are not decoded here, because a deployment decodes them again to change them.
 func edition(o store.Object) (int64, error) {
+	if !bytes.Contains(o.Attributes, quietKey) {
+		return o.Revision, nil
+	}
 	a, err := decodeAttributes(o)
 	return o.Revision - a.Quiet, err
 }

@@ -323,7 +323,7 @@ func (t *tx) DeleteObject(ctx context.Context, id string) error {
 
 // DeleteObjects implements store.Tx.
 func (t *tx) DeleteObjects(ctx context.Context, _ string, ids []string) error {
-	list := jsonArray(ids)
+	list := jsonArray(slices.Sorted(slices.Values(ids))) // as in Lookup
 	if _, err := t.exec(ctx, "DELETE FROM version WHERE object IN (SELECT value FROM json_each(?))", list); err != nil {
 		return err
 	}
