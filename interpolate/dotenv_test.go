@@ -3,6 +3,7 @@
 package interpolate_test
 
 import (
+	"errors"
 	"maps"
 	"strings"
 	"testing"
@@ -138,6 +139,32 @@ func TestParseVariablesReadsEveryValue(t *testing.T) {
 			if got[i] != want[i] {
 				t.Errorf("%.40q: %.80q, want %.80q in\n%.400s", value, got[i], want[i], out)
 			}
+		}
+	}
+}
+
+// An expansion that fails is reported at its statement, with the names of the variables and without a value.
+func TestParseVariablesNamesTheVariableThatCannotBeExpanded(t *testing.T) {
+	const required = `variable "X" requires variable "Y", which is not set or is empty`
+	for _, c := range []struct{ text, position, want string }{
+		{"A=1\n# Y\nX=\"p ${Y:?CANARY} q\"\nB=2", "f.env:3:1", required},
+		{"A=$A0\nexport X=${Y?CANARY}\nB=${Y:?CANARY}", "f.env:2:8", required},
+		{"A='${Y:?CANARY}'\nB=${EMPTY-${Y?CANARY}}\nX=${Y?CANARY}", "f.env:3:1", required},
+		{"Y=\nX=${Z:-${Y:?CANARY}}", "f.env:2:1", required},
+		{"B=\"CANARY\n2\"\nX=${Y:-CANARY\nC=$", "f.env:3:1", `variable "X" has an expansion that is not valid`},
+	} {
+		_, err := interpolate.ParseVariables(interpolate.File{Name: "f.env", Data: []byte(c.text)},
+			func(name string) (string, bool) { return "", name == "EMPTY" })
+		var problems interpolate.Problems
+		if !errors.As(err, &problems) || len(problems) != 1 {
+			t.Errorf("%q: %v", c.text, err)
+			continue
+		}
+		if got := problems[0].Pos.String(); got != c.position {
+			t.Errorf("%q: the problem is at %s, want %s", c.text, got, c.position)
+		}
+		if got := err.Error(); !strings.Contains(got, c.want) || strings.Contains(got, "CANARY") {
+			t.Errorf("%q: %s", c.text, got)
 		}
 	}
 }

@@ -4,7 +4,9 @@ package interpolate
 
 import (
 	"errors"
+	"fmt"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/dotenv"
 )
 
@@ -18,10 +20,10 @@ func ParseVariables(f File, lookup func(name string) (string, bool)) ([]Variable
 	f.Format = FormatVariables
 	d := &Document{file: f}
 	variables, err := dotenv.ParseVariables(f.Data, lookup)
+	var expansion *dotenv.ExpansionError
 	switch {
-	case errors.Is(err, dotenv.ErrExpansion):
-		return nil, d.fileProblem(0, "a variable that the file refers to cannot be expanded",
-			`set the variables that the file uses, or write values with "$" in single quotes`)
+	case errors.As(err, &expansion):
+		return nil, d.expansionProblem(expansion)
 	case err != nil:
 		return nil, d.parseProblem(err)
 	}
@@ -30,4 +32,19 @@ func ParseVariables(f File, lookup func(name string) (string, bool)) ([]Variable
 		out = append(out, Variable(v))
 	}
 	return out, nil
+}
+
+// expansionProblem names the variables. Their names are not from a value: a file with a reference inside ${NAME} is
+// refused before it is rendered.
+func (d *Document) expansionProblem(e *dotenv.ExpansionError) Problems {
+	const single = `write values with "$" in single quotes`
+	switch {
+	case e.Name == "":
+		return d.fileProblem(0, e.Error(), "set the variables that the file uses, or "+single)
+	case e.Required != "":
+		return d.fileProblem(e.Offset, fmt.Sprintf("variable %s requires variable %s, which is not set or is empty",
+			backend.Quote(e.Name), backend.Quote(e.Required)), "set "+e.Required+", or "+single)
+	}
+	return d.fileProblem(e.Offset, fmt.Sprintf("the value of variable %s has an expansion that is not valid",
+		backend.Quote(e.Name)), "correct the expansion, or "+single)
 }

@@ -36,6 +36,7 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/compose-spec/compose-go/v2/template"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
@@ -251,12 +252,20 @@ func (s fileSyntax) Parse(text []byte) (any, error) {
 // Variable is one variable of a dotenv file.
 type Variable struct{ Name, Value string }
 
-// ErrExpansion says that a variable that a file refers to cannot be expanded.
-var ErrExpansion = errors.New("a variable that the file refers to cannot be expanded")
+// ExpansionError says that a variable that a file refers to cannot be expanded.
+type ExpansionError struct {
+	Offset   int    // of the statement; 0 if it is not known
+	Name     string // of the variable that the statement sets; "" if it is not known
+	Required string // the variable that is not set, for an expansion such as ${NAME:?}; otherwise ""
+}
+
+func (e *ExpansionError) Error() string {
+	return "a variable that the file refers to cannot be expanded"
+}
 
 // ParseVariables returns the variables of a text in their order. It parses like Docker Compose, and calls lookup for
 // the variables that values refer to. It skips a name without "=", which stands for a variable that the environment
-// already has. Its error is a format.ParseError or ErrExpansion, and never holds a value.
+// already has. Its error is a format.ParseError or an ExpansionError, and never holds a value.
 func ParseVariables(text []byte, lookup func(name string) (string, bool)) ([]Variable, error) {
 	statements, err := readStatements(text, true)
 	if err != nil {
@@ -264,7 +273,7 @@ func ParseVariables(text []byte, lookup func(name string) (string, bool)) ([]Var
 	}
 	values, err := dotenv.ParseWithLookup(bytes.NewReader(text), lookup)
 	if err != nil {
-		return nil, ErrExpansion
+		return nil, expansionError(text, statements, lookup, err)
 	}
 	var out []Variable
 	for _, s := range statements {
@@ -273,4 +282,37 @@ func ParseVariables(text []byte, lookup func(name string) (string, bool)) ([]Var
 		}
 	}
 	return out, nil
+}
+
+// expansionError finds the statement at which the library has failed: it reads the statements again, one by one. Now
+// it calls every variable set that is not the cause, so that the library does not warn again.
+func expansionError(
+	text []byte, statements []statement, lookup func(name string) (string, bool), cause error,
+) *ExpansionError {
+	out := &ExpansionError{}
+	var missing *template.MissingRequiredError
+	if errors.As(cause, &missing) {
+		out.Required = missing.Variable
+	}
+	values := map[string]string{}
+	again := func(name string) (string, bool) {
+		if value, ok := lookup(name); ok {
+			return value, true
+		}
+		value, ok := values[name]
+		return value, ok || name != out.Required
+	}
+	for _, s := range statements {
+		if !s.assigned {
+			continue
+		}
+		name := string(text[s.name.Start:s.name.End])
+		read, err := dotenv.ParseWithLookup(bytes.NewReader(text[s.name.Start:s.value.End]), again)
+		if err != nil {
+			out.Offset, out.Name = s.name.Start, name
+			return out
+		}
+		values[name] = read[name]
+	}
+	return out
 }
