@@ -109,11 +109,6 @@ func untrustedObject(o store.Object) error {
 	return err.WithHint(restoreOrAccept)
 }
 
-func untrusted(format string, args ...any) error {
-	return backend.Errorf(backend.CodeCorrupt, format+" cannot be trusted: its row was changed outside Pouncet", args...).
-		WithHint(restoreOrAccept)
-}
-
 func isEntry(k backend.Kind) bool { return k == backend.KindSecret || k == backend.KindScopedValue }
 
 func isDraft(k backend.Kind) bool { return k == backend.KindDraft || k == backend.KindDraftChange }

@@ -465,7 +465,7 @@ func (t *tx) IdempotencyRecords(
 	all, err := t.Tx.IdempotencyRecords(ctx, prefix, limit, maxBytes)
 	for _, r := range all {
 		if err == nil && !t.signers.isGenuine(t.signers.idempotencyRecord(r), r.DeploymentMAC) {
-			err = untrusted("the record of idempotency key %s", backend.Quote(r.Key))
+			err = untrustedRecord(r.Key, "restore the database from a backup, or try again after a day, when it is removed")
 		}
 	}
 	return all, err
@@ -475,7 +475,13 @@ func (t *tx) IdempotencyRecords(
 func (t *tx) IdempotencyRecord(ctx context.Context, key string) (store.IdempotencyRecord, error) {
 	r, err := t.Tx.IdempotencyRecord(ctx, key)
 	if err == nil && !t.signers.isGenuine(t.signers.idempotencyRecord(r), r.DeploymentMAC) {
-		err = untrusted("the record of idempotency key %s", backend.Quote(key))
+		err = untrustedRecord(key, "use another idempotency key, or sign in again")
 	}
 	return r, err
+}
+
+// untrustedRecord has other hints than the rows, because doctor --storage does not check the records.
+func untrustedRecord(key, hint string) error {
+	return backend.Errorf(backend.CodeCorrupt, "the record of idempotency key %s cannot be trusted: its row was changed "+
+		"outside Pouncet", backend.Quote(key)).WithHint("%s", hint)
 }
