@@ -9,7 +9,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// The edition leaves out the quiet changes of a row as the engine writes it, also if another field has the name.
+// The edition leaves out the quiet changes of a row as the engine writes it, even if another field has the name.
 func TestEditionLeavesOutQuietChanges(t *testing.T) {
 	named := attributes{Attributes: backend.Attributes{Description: `"quiet"`, Labels: map[string]string{"quiet": "7"}}}
 	quiet := named

@@ -129,7 +129,8 @@ func TestMatrixComparesAllRowsForDifferences(t *testing.T) {
 		g.add(name, "prod", "1")
 		g.add(name, "test", fmt.Sprint(1+n/1098))
 	}
-	if got := drawn(t, g, report.MatrixOptions{Only: report.OnlyDifferent, Limit: 100}); got != "k1098 oo=o!, k1099 oo=o!" {
+	different := report.MatrixOptions{Only: report.OnlyDifferent, Limit: 100}
+	if got := drawn(t, g, different); got != "k1098 oo=o!, k1099 oo=o!" {
 		t.Error(got)
 	}
 	if fmt.Sprint(g.sets) != "[2000 200]" {
