@@ -82,6 +82,7 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 		session.Report(&resp.Diagnostics, "Opening the backend", err, paths)
 		return
 	}
+	p.opened.add(b)
 	project := cmp.Or(m.Project.ValueString(), os.Getenv("POUNCET_PROJECT"), backend.DefaultProject)
 	s := session.New(b, project, m.Configuration.ValueString())
 	s.ProjectInBlock = m.Project.ValueString() != ""

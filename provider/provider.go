@@ -34,7 +34,10 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/resources"
 )
 
-type pouncet struct{ version string }
+type pouncet struct {
+	version string
+	opened  opened
+}
 
 var (
 	_ provider.Provider                       = (*pouncet)(nil)
@@ -46,7 +49,7 @@ var (
 
 // New returns a constructor of the provider, in the form that the plugin framework expects.
 func New(version string) func() provider.Provider {
-	return func() provider.Provider { return &pouncet{version} }
+	return func() provider.Provider { return &pouncet{version: version} }
 }
 
 func (p *pouncet) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {

@@ -18,12 +18,13 @@ import (
 // server therefore gives each frequent request a context that drops the original one when the request ends.
 func NewServer(version string) func() tfprotov6.ProviderServer {
 	return func() tfprotov6.ProviderServer {
-		framework := providerserver.NewProtocol6(New(version)())()
+		own := &pouncet{version: version}
+		framework := providerserver.NewProtocol6(own)()
 		complete, ok := framework.(protocolServer)
 		if !ok {
 			return framework // a framework with other interfaces works too, and uses more memory
 		}
-		return &server{protocolServer: complete}
+		return &server{protocolServer: complete, own: own}
 	}
 }
 
@@ -40,7 +41,12 @@ type server struct {
 	protocolServer
 	cachedSchema
 	beforeDestroy
+	own *pouncet
 }
+
+// Close closes the backends that the provider has opened. Terraform ends the process instead. It is for a process that
+// serves many providers one after the other.
+func (s *server) Close() error { return s.own.opened.close() }
 
 func (s *server) UpgradeResourceState(
 	ctx context.Context, req *tfprotov6.UpgradeResourceStateRequest,

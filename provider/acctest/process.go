@@ -37,6 +37,9 @@ func NewProcess(t *testing.T, configuration map[string]string) *Process {
 	}); !ok {
 		t.Fatal("the provider does not serve list resources and actions")
 	}
+	var servers closers
+	servers.with(func() tfprotov6.ProviderServer { return p.Server })()
+	t.Cleanup(func() { servers.close(t) })
 	var err error
 	p.Schemas, err = p.Server.GetProviderSchema(context.Background(), &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {

@@ -5,7 +5,9 @@ package acctest
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/hashicorp/go-hclog"
@@ -51,6 +53,7 @@ func serve(t *testing.T, config string) (variable string, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var closed []chan struct{}
+	var servers closers
 	attached := map[string]reattachConfig{}
 	for name, factory := range factories {
 		if name != "pouncet" && !strings.Contains(config, name) {
@@ -59,7 +62,7 @@ func serve(t *testing.T, config string) (variable string, stop func()) {
 		configs, done := make(chan *plugin.ReattachConfig, 1), make(chan struct{})
 		closed = append(closed, done)
 		go func() {
-			err := tf6server.Serve("registry.terraform.io/pouncet/"+name, factory, tf6server.WithDebug(ctx, configs, done),
+			err := tf6server.Serve("registry.terraform.io/pouncet/"+name, servers.with(factory), tf6server.WithDebug(ctx, configs, done),
 				tf6server.WithGoPluginLogger(hclog.NewNullLogger()), tf6server.WithoutLogStderrOverride(),
 				tf6server.WithLoggingSink(t))
 			if err != nil {
@@ -84,6 +87,37 @@ func serve(t *testing.T, config string) (variable string, stop func()) {
 		cancel()
 		for _, done := range closed {
 			<-done
+		}
+		servers.close(t)
+	}
+}
+
+// closers are the servers that can be closed. A process that leaves the backends of all its providers open soon has too
+// many open files.
+type closers struct {
+	mu  sync.Mutex
+	all []io.Closer
+}
+
+// with returns a factory whose servers are closed with the others.
+func (c *closers) with(factory func() tfprotov6.ProviderServer) func() tfprotov6.ProviderServer {
+	return func() tfprotov6.ProviderServer {
+		s := factory()
+		if one, ok := s.(io.Closer); ok {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.all = append(c.all, one)
+		}
+		return s
+	}
+}
+
+func (c *closers) close(t *testing.T) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, one := range c.all {
+		if err := one.Close(); err != nil {
+			t.Errorf("closing a backend of the provider: %v", err)
 		}
 	}
 }
