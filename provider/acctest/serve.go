@@ -62,9 +62,9 @@ func serve(t *testing.T, config string) (variable string, stop func()) {
 		configs, done := make(chan *plugin.ReattachConfig, 1), make(chan struct{})
 		closed = append(closed, done)
 		go func() {
-			err := tf6server.Serve("registry.terraform.io/pouncet/"+name, servers.with(factory), tf6server.WithDebug(ctx, configs, done),
-				tf6server.WithGoPluginLogger(hclog.NewNullLogger()), tf6server.WithoutLogStderrOverride(),
-				tf6server.WithLoggingSink(t))
+			err := tf6server.Serve("registry.terraform.io/pouncet/"+name, servers.with(factory),
+				tf6server.WithDebug(ctx, configs, done), tf6server.WithGoPluginLogger(hclog.NewNullLogger()),
+				tf6server.WithoutLogStderrOverride(), tf6server.WithLoggingSink(t))
 			if err != nil {
 				panic(err)
 			}
