@@ -27,20 +27,12 @@ func (s *readUsages) Update(ctx context.Context, f func(store.Tx) error) error {
 		s.before = nil
 		run()
 	}
-	return s.Store.Update(ctx, func(tx store.Tx) error { return f(usageTx{tx, s}) })
-}
-
-type usageTx struct {
-	store.Tx
-	of *readUsages
-}
-
-func (t usageTx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error) {
-	out, err := t.Tx.Objects(ctx, f)
-	if f.Kind == backend.KindUsage {
-		t.of.read += len(out)
-	}
-	return out, err
+	watched := watchedStore{Store: s.Store, inUpdate: func(kind backend.Kind, rows int) {
+		if kind == backend.KindUsage {
+			s.read += rows
+		}
+	}}
+	return watched.Update(ctx, f)
 }
 
 func usagesIn(files ...string) backend.ChangeSet {

@@ -19,29 +19,6 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 )
 
-// rowCounter counts the scoped values that transactions read.
-type rowCounter struct {
-	store.Store
-	rows *int
-}
-
-func (c rowCounter) View(ctx context.Context, f func(store.Tx) error) error {
-	return c.Store.View(ctx, func(tx store.Tx) error { return f(countingTx{tx, c.rows}) })
-}
-
-type countingTx struct {
-	store.Tx
-	rows *int
-}
-
-func (t countingTx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error) {
-	rows, err := t.Tx.Objects(ctx, f)
-	if f.Kind == backend.KindScopedValue {
-		*t.rows += len(rows)
-	}
-	return rows, err
-}
-
 // listed is a project with many scoped values in three environments, of which prod is protected.
 type listed struct {
 	t       *testing.T
@@ -53,7 +30,12 @@ type listed struct {
 
 func newListed(t *testing.T, parts *open.Parts, kmsKey string, values int) *listed {
 	l := &listed{t: t}
-	l.service = engine.New(rowCounter{parts.Store, &l.rows}, parts.Keys, engine.Options{Authorizer: access.NewDirectory(),
+	counting := watchedStore{Store: parts.Store, inView: func(kind backend.Kind, rows int) {
+		if kind == backend.KindScopedValue {
+			l.rows += rows
+		}
+	}}
+	l.service = engine.New(counting, parts.Keys, engine.Options{Authorizer: access.NewDirectory(),
 		KMSKey: kmsKey})
 	protected := true
 	prod := environment("prod")
