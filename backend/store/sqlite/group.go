@@ -31,6 +31,7 @@ type batch struct {
 	conn    *conn
 	changed bool // a function has succeeded
 	states  *batchStates
+	records []store.Record // of the calls that have succeeded; the commit adds them
 	// broken is an error after which SQLite may have rolled back the transaction.
 	broken error
 }
@@ -73,6 +74,7 @@ func (b *batch) Run(ctx context.Context, f func(store.Tx) error, alone bool) (er
 		case done:
 			b.changed = true
 			b.states.keep(t.written)
+			b.records = append(b.records, t.records...)
 		}
 		if alone || b.broken != nil {
 			return
@@ -93,6 +95,11 @@ func (b *batch) Run(ctx context.Context, f func(store.Tx) error, alone bool) (er
 	if err := t.storeRealNames(ctx); err != nil {
 		return err
 	}
+	if alone { // an error of a log is the error of this call
+		if err := t.writeRecords(ctx); err != nil {
+			return err
+		}
+	}
 	if err := ctx.Err(); err != nil {
 		return b.store.translate(err)
 	}
@@ -108,6 +115,12 @@ func (b *batch) exec(text string) error {
 	return b.broken
 }
 
+// writeRecords adds the records of all calls together: each log is read and written once.
+func (b *batch) writeRecords() error {
+	t := &tx{store: b.store, conn: b.conn, writable: true, records: b.records}
+	return t.writeRecords(context.Background())
+}
+
 // End implements queue.Transaction.
 func (b *batch) End(calls int) (result queue.Result, err error) {
 	healthy := false
@@ -121,6 +134,9 @@ func (b *batch) End(calls int) (result queue.Result, err error) {
 	case !b.changed:
 		healthy = b.conn.exec(context.Background(), "ROLLBACK") == nil
 		return queue.Done, nil
+	}
+	if b.writeRecords() != nil { // a log of one call: the others can succeed
+		return queue.Again, nil
 	}
 	if b.store.onCommit != nil {
 		b.store.onCommit(calls)

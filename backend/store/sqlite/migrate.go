@@ -5,6 +5,7 @@ package sqlite
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -151,7 +152,7 @@ func (s *Store) prepareUpgrade(ctx context.Context, c *conn) (upgrade, error) {
 			if err := sign(ctx, t); err != nil {
 				return err
 			}
-			return t.broken
+			return errors.Join(t.broken, t.writeRecords(ctx))
 		},
 	}, nil
 }

@@ -187,6 +187,9 @@ func (r recordTables) delete(
 				added = append(added, add(log, n))
 			}
 		}
+		if r.kind == store.ChangeLog {
+			return t.(*tx).addRecords(ctx, added...) // with the records of other calls of the transaction
+		}
 		return r.append(ctx, t.(*tx), added)
 	})
 	if err != nil {
@@ -195,9 +198,25 @@ func (r recordTables) delete(
 	return deleted, nil
 }
 
-// AppendRecord implements store.Tx.
-func (t *tx) AppendRecord(ctx context.Context, r store.Record) error {
-	return changeTables.append(ctx, t, []store.Record{r})
+// AppendRecord implements store.Tx. The records of all calls of a transaction are added together, at its end.
+func (t *tx) AppendRecord(ctx context.Context, r store.Record) error { return t.addRecords(ctx, r) }
+
+func (t *tx) addRecords(ctx context.Context, records ...store.Record) error {
+	if err := t.usable(ctx, true); err != nil {
+		return err
+	}
+	t.records = append(t.records, records...)
+	return nil
+}
+
+// writeRecords adds the records of this transaction to their logs.
+func (t *tx) writeRecords(ctx context.Context) error {
+	records := t.records
+	t.records = nil
+	if len(records) == 0 {
+		return nil
+	}
+	return changeTables.append(ctx, t, records)
 }
 
 // AppendRecords implements store.RecordLog.
@@ -207,7 +226,7 @@ func (s *Store) AppendRecords(ctx context.Context, records ...store.Record) erro
 			if err := s.checkFile(); err != nil {
 				return err
 			}
-			return changeTables.append(ctx, t.(*tx), records)
+			return t.(*tx).addRecords(ctx, records...)
 		})
 	})
 }

@@ -28,6 +28,8 @@ type tx struct {
 	// without states writes them at once.
 	states  *batchStates
 	written map[string][]byte
+	// records are what this function adds to the log of changes.
+	records []store.Record
 	// broken is an error after which SQLite may have rolled back.
 	broken error
 	// deferred holds the objects with a temporary name, by id: see deferred.go.
