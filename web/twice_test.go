@@ -126,7 +126,7 @@ func TestEveryFormCanBeSentTwice(t *testing.T) {
 		{d.path(old, "/delete"), "/delete", "", url.Values{"key": {"old"}}, "Deleted."},
 		{"/ui/p/default/deleted", "/deleted", older.ID, url.Values{}, "Restored."},
 		{"/ui" + unbind, unbind, "", url.Values{}, "Deleted."},
-		{"/ui/tokens", "/tokens", gone, url.Values{"delete": {gone}}, "Deleted."},
+		{"/ui/tokens/" + gone + "/delete", "/delete", "", url.Values{"name": {"gone"}}, "Deleted."},
 	} {
 		form := d.get(f.page).is(t, 200).form(t, f.action, f.has)
 		for name, values := range f.typed {

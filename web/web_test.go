@@ -788,8 +788,31 @@ func TestTokenIsCreatedAndShownOnce(t *testing.T) {
 	d.post("/ui/tokens", v).is(t, 422, "already exists")
 	d.now = d.now.Add(11 * time.Minute)
 	d.post("/ui/tokens", url.Values{"name": {"later"}, "role": {"viewer"}, "for": {"person"}}).is(t, 401, "A new code")
-	id := regexp.MustCompile(`name="delete" value="([^"]+)"`).FindAllStringSubmatch(page.body, -1)
-	d.post("/ui/tokens", url.Values{"delete": {id[len(id)-1][1]}}).is(t, 200, "Deleted.")
+}
+
+// TestTokenIsDeletedAfterItsNameIsTyped tries to delete a token without its name, and with another one.
+func TestTokenIsDeletedAfterItsNameIsTyped(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	_, id := d.newToken("nightly", backend.RoleViewer, backend.Workload)
+	before := d.everything()
+	d.get("/ui/tokens").is(t, 200, "/tokens/"+id+"/delete", "Delete nightly")
+	d.post("/ui/tokens", url.Values{"delete": {id}}).is(t, 422) // the form of earlier releases
+	at := "/ui/tokens/" + id + "/delete"
+	page := d.get(at).is(t, 200, "Type the name", "viewer", "workload")
+	for _, typed := range []string{"", "night", "NIGHTLY", "nightly "} {
+		form := page.form(t, "/delete", "")
+		form.Set("name", typed)
+		d.post(at, form).is(t, 422, "This is not the name. Type nightly")
+	}
+	if d.everything() != before {
+		t.Fatal("a token was deleted without its name")
+	}
+	form := page.form(t, "/delete", "")
+	form.Set("name", "nightly")
+	d.post(at, form).is(t, 200, "Deleted.").lacks(t, id)
+	d.post(at, form).is(t, 200, "Deleted.") // as by a double click
+	d.get(at).is(t, 404, "does not exist")
 }
 
 func TestReportsAndHealthAreShown(t *testing.T) {

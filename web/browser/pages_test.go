@@ -63,6 +63,8 @@ func allPages(p *person) map[string]string {
 	versions := linkTo(p, "db_password")
 	p.open("/ui/access")
 	remove := evaluate[string](p, `document.querySelector("a[href$=delete]").getAttribute("href")`)
+	p.open("/ui/tokens")
+	token := evaluate[string](p, `document.querySelector("a[href$=delete]").getAttribute("href")`)
 	return map[string]string{
 		"entries": "/ui/p/default/e/dev", "entries-shared": "/ui/p/default/e/*",
 		"entries-nothing-found": "/ui/p/default/e/dev?q=nothing",
@@ -74,7 +76,7 @@ func allPages(p *person) map[string]string {
 		"type": "/ui/p/default/types/database_connection", "drafts": "/ui/p/default/drafts",
 		"draft": "/ui/p/default/drafts/release-7", "reports": "/ui/p/default/reports", "quotas": "/ui/p/default/quotas",
 		"access": "/ui/access", "access-new": "/ui/access/new", "access-delete": remove, "sessions": "/ui/sessions",
-		"audit": "/ui/audit", "audit-none": "/ui/audit?name=nothing",
+		"audit": "/ui/audit", "audit-none": "/ui/audit?name=nothing", "token-delete": token,
 		"tokens": "/ui/tokens", "doctor": "/ui/doctor", "missing": "/ui/p/nowhere/e/dev",
 	}
 }

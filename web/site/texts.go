@@ -283,6 +283,10 @@ var texts = map[string]string{
 		"otherwise choose another name",
 	"tokens.created": "Copy the token now. It cannot be shown again.", "tokens.name": "Name", "tokens.role": "Role",
 	"tokens.for": "For", "tokens.end": "Expires", "tokens.end.hint": "After 90 days if empty",
+	"tokens.delete.lead": "The token stops working at once, on all servers, and its sessions end. " +
+		"It cannot be restored. It has:",
+	"tokens.delete.own":  "You have signed in with this token. Its deletion signs you out.",
+	"tokens.delete.type": "Type the name to confirm:", "tokens.delete.wrong": "This is not the name. Type %s",
 	"tokens.person": "a person", "tokens.workload": "a workload", "tokens.add": "Add token",
 
 	"nav.access": "Access", "access.title": "Access", "access.lead": "Who may do what, where, and why.",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package tokens is the page with the tokens of a server.
+// Package tokens has the page with the tokens of a server, and the one that deletes a token.
 package tokens
 
 import (
@@ -16,16 +16,22 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
 )
 
-//go:embed tokens.html
+//go:embed *.html
 var files embed.FS
 
-var page = site.NewTemplate(files, "tokens.html")
+var (
+	page       = site.NewTemplate(files, "tokens.html")
+	deletePage = site.NewTemplate(files, "delete.html")
+)
 
-// Register adds the page.
+// Register adds the pages.
 func Register(s *site.Site) {
 	s.Section("tokens")
-	s.Handle("GET "+site.Root+"tokens", func(q *site.Request) error { return show(q, list{}) })
-	s.Handle("POST "+site.Root+"tokens", act)
+	at := site.Root + "tokens"
+	s.Handle("GET "+at, func(q *site.Request) error { return show(q, list{}) })
+	s.Handle("POST "+at, add)
+	s.Handle("GET "+at+"/{id}/delete", func(q *site.Request) error { return remove(q, false) })
+	s.Handle("POST "+at+"/{id}/delete", func(q *site.Request) error { return remove(q, true) })
 }
 
 // list is what the page shows.
@@ -89,17 +95,8 @@ func (l *list) load(q *site.Request) error {
 	return err
 }
 
-// act creates or deletes a token.
-func act(q *site.Request) error {
-	if id := q.R.PostFormValue("delete"); id != "" {
-		if _, err := q.Change(backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, ID: id}); err != nil {
-			if site.IsUsers(err) {
-				return show(q, list{Error: backend.AsError(err)})
-			}
-			return err
-		}
-		return q.Redirect(site.Root+"tokens", "deleted")
-	}
+// add creates a token.
+func add(q *site.Request) error {
 	l := list{Name: strings.TrimSpace(q.R.PostFormValue("name")), Role: q.R.PostFormValue("role"),
 		For: q.R.PostFormValue("for"), End: q.R.PostFormValue("end"), Where: q.R.PostFormValue("where")}
 	if q.R.PostFormValue(site.Restored) != "" {
