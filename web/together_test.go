@@ -173,3 +173,77 @@ func TestBindingGivesWhatWasSeen(t *testing.T) {
 	form.Set("do", "create")
 	d.post("/ui/access/new", form).is(t, 200, "Created.", "group:team")
 }
+
+// TestSecondWhoStagesIsTold has two people put changes of one entry into one draft, with the forms to edit and to
+// delete it. The second one learns what the first one has staged. A person who adds to the own change is not asked.
+func TestSecondWhoStagesIsTold(t *testing.T) {
+	d, _ := newServers(t)
+	ada, _ := d.newToken("ada", backend.RoleEditor, backend.Person)
+	bea, _ := d.newToken("bea", backend.RoleEditor, backend.Person)
+	d.must(backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: backend.DefaultProject,
+		Environment: "dev", Name: "region", JSON: []byte("1")})
+	as := func(token string) {
+		d.browser, d.base = newBrowser(), ""
+		d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200)
+	}
+	changes := func(draft string) (all []backend.Object) {
+		page, err := d.service.Query(t.Context(), backend.Query{Kind: backend.KindDraftChange,
+			Project: backend.DefaultProject, Draft: draft})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return page.Objects
+	}
+	for _, f := range []struct {
+		draft    string
+		o        backend.Object
+		page     string
+		typed    url.Values
+		has      string
+		changed  string
+		deletion bool
+	}{
+		{"secrets", d.object(backend.KindSecret, "db_password"), "/edit",
+			url.Values{"description": {"by bea"}, "value": {canary}, "note": {"mine"}}, `name="note" value="mine"`,
+			"description value", false},
+		{"values", d.object(backend.KindScopedValue, "region"), "/edit",
+			url.Values{"description": {"by bea"}, "json": {"2"}}, "\n2</textarea>", "description json", false},
+		{"deletions", d.object(backend.KindSecret, "db_password"), "/delete", url.Values{"key": {"db_password"}},
+			`class="mono" value="db_password"`, "", true},
+	} {
+		as(ada)
+		send := func(page answer, at string, typed url.Values) answer {
+			form := page.form(t, at, "")
+			for name, values := range typed {
+				form[name] = values
+			}
+			form.Set("draft", f.draft)
+			return d.post(d.path(f.o, at), form)
+		}
+		page := d.get(d.path(f.o, "/edit"))
+		send(page, "/edit", url.Values{"description": {"first"}}).is(t, 200, "Added to the draft.")
+		send(d.get(d.path(f.o, "/edit")), "/edit", url.Values{"description": {"by ada"}}).is(t, 200, "Added to the draft.")
+		before := changes(f.draft)
+		as(bea)
+		told := send(d.get(d.path(f.o, f.page)), f.page, f.typed)
+		told.is(t, 422, "a change of this entry already, by ada: update description. Nothing was added.", f.has,
+			`value="`+f.draft+`"`).lacks(t, canary)
+		if after := changes(f.draft); len(after) != 1 || after[0].ID != before[0].ID {
+			t.Fatalf("%s: the draft was changed: %v", f.draft, after)
+		}
+		for range 2 { // as by a double click
+			send(told, f.page, f.typed).is(t, 200, "Added to the draft.")
+		}
+		after := changes(f.draft)
+		if len(after) != 1 || strings.Join(after[0].Staged.Changed, " ") != f.changed ||
+			(after[0].Staged.Action == backend.ActionDelete) != f.deletion {
+			t.Errorf("%s: the draft has %+v", f.draft, after[0].Staged)
+		}
+		if f.deletion {
+			continue
+		}
+		as(ada)
+		send(d.get(d.path(f.o, "/edit")), "/edit", url.Values{"description": {"ada again"}}).
+			is(t, 422, "by ada, bea: update description")
+	}
+}

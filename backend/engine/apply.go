@@ -187,6 +187,8 @@ type run struct {
 	written map[string]writtenValue
 	// revisions holds the revisions that objects had before the set, of those that were updated.
 	revisions map[string]int64
+	// editions holds the editions that objects had before the draft to which the set is added has changed them.
+	editions map[string]int64
 	// knows is what the caller may know of tokens, groups and roles; nil if it must be read: see access_known.go.
 	knows *known
 	// unbound are the grants of the bindings that this set has deleted: what they were for is still known.
@@ -235,6 +237,7 @@ func (r *run) transaction(tx store.Tx) error {
 func (r *run) begin(tx store.Tx) (err error) {
 	r.tx, r.projects, r.places = tx, map[string]*project{}, newPlaces()
 	r.set, r.revisions, r.written = r.given, map[string]int64{}, map[string]writtenValue{}
+	r.editions = nil
 	r.outcomes, r.read, r.over, r.index = nil, 0, nil, 0
 	r.guarded, r.knows, r.unbound, r.steps = nil, nil, nil, make([]step, len(r.newIDs))
 	for i, id := range r.newIDs {

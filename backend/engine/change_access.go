@@ -45,7 +45,7 @@ func (r *run) changeAccess(c backend.Change, id string) (backend.Outcome, error)
 	if m.exists && m.row.Untrusted != nil {
 		return r.deleteUntrusted(c, m.row)
 	}
-	if outdated, err := m.check(c); outdated || err != nil {
+	if outdated, err := r.checkMember(m, c); outdated || err != nil {
 		return r.unchanged(m.row, err)
 	}
 	before, err := decodeAttributes(m.row)

@@ -44,7 +44,7 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 	if err := checkOperation(c, e.exists, e.row.ID, e.row.Name, at); err != nil {
 		return backend.Outcome{}, err
 	}
-	outdated, err := checkKnown(c, e.row)
+	outdated, err := r.checkSeen(c, e.row)
 	if err != nil {
 		return backend.Outcome{}, err
 	}

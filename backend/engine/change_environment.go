@@ -20,16 +20,16 @@ type member struct {
 	taken  bool // a creation takes it over or takes it back: see held.go
 }
 
-// check refuses a change that does not fit the member as it is now. It reports a
+// checkMember refuses a change that does not fit the member as it is now. It reports a
 // deletion that was meant for an earlier incarnation.
-func (m member) check(c backend.Change) (outdated bool, err error) {
+func (r *run) checkMember(m member, c backend.Change) (outdated bool, err error) {
 	if m.taken {
 		return false, nil
 	}
 	if err := checkOperation(c, m.exists, m.row.ID, m.row.Name, m.row.Revision); err != nil {
 		return false, err
 	}
-	return checkKnown(c, m.row)
+	return r.checkSeen(c, m.row)
 }
 
 // member returns an environment or a type, by id or by project and name.
@@ -131,7 +131,7 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 		return backend.Outcome{}, err
 	}
 	p, row := m.in, m.row
-	if outdated, err := m.check(c); outdated || err != nil {
+	if outdated, err := r.checkMember(m, c); outdated || err != nil {
 		return r.unchanged(row, err)
 	}
 	if c.Op == backend.OpDelete {

@@ -55,7 +55,7 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 		if err := checkOperation(c, m.exists, row.ID, row.Name, row.Revision); err != nil {
 			return backend.Outcome{}, err
 		}
-		if outdated, err := checkKnown(c, row); outdated || err != nil {
+		if outdated, err := r.checkSeen(c, row); outdated || err != nil {
 			return r.unchanged(row, err)
 		}
 	}

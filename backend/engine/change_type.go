@@ -31,7 +31,7 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 		return backend.Outcome{}, err
 	}
 	p, row := m.in, m.row
-	if outdated, err := m.check(c); outdated || err != nil {
+	if outdated, err := r.checkMember(m, c); outdated || err != nil {
 		return r.unchanged(row, err)
 	}
 	if c.Op == backend.OpDelete {

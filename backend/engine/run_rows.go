@@ -178,6 +178,9 @@ func (r *run) insert(o store.Object, a attributes, key *envelope.Key, in *projec
 func (r *run) update(o store.Object, a attributes, key *envelope.Key, in *project) (store.Object, error) {
 	if _, updated := r.revisions[o.ID]; !updated {
 		r.revisions[o.ID] = o.Revision
+		if err := r.noteEdition(o); err != nil {
+			return o, err
+		}
 	}
 	o.Revision, o.UpdatedAt, o.Attributes = o.Revision+1, r.now, a.encode()
 	signWith(key, &o, in)

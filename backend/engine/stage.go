@@ -311,6 +311,38 @@ func (r *run) projectOfStaged() (*project, error) {
 	return in, nil
 }
 
+// noteEdition notes the edition of an object that a change of the draft is about to change.
+func (r *run) noteEdition(o store.Object) (err error) {
+	if r.given.Draft == "" || r.step().part == nil {
+		return nil
+	}
+	if r.editions == nil {
+		r.editions = map[string]int64{}
+	}
+	r.editions[o.ID], err = edition(o)
+	return err
+}
+
+// asDrafted returns a new change of a draft that has changed the object already. The edition that the change names is
+// that of the stored object, which is the one that its caller has seen.
+func (r *run) asDrafted(c backend.Change, o store.Object) (backend.Change, error) {
+	was, changed := r.editions[o.ID]
+	if !changed || c.Edition == nil || *c.Edition != was {
+		return c, nil
+	}
+	now, err := edition(o)
+	c.Edition = &now
+	return c, err
+}
+
+// checkSeen is checkKnown for a change that may be added to a draft.
+func (r *run) checkSeen(c backend.Change, o store.Object) (outdated bool, err error) {
+	if c, err = r.asDrafted(c, o); err != nil {
+		return false, err
+	}
+	return checkKnown(c, o)
+}
+
 // homeOf returns the project that a change belongs to.
 func (r *run) homeOf(c backend.Change) (*project, error) {
 	if c.Kind == backend.KindProject {

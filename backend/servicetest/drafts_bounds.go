@@ -69,6 +69,27 @@ var draftBoundCases = []testCase{
 			backend.ActionUnchanged)
 		equal(f, "version", f.list(backend.Query{Kind: backend.KindSecret, Project: project, Name: "s"})[0].Version, 2)
 	}},
+	{"a change of a draft names the edition of the stored object", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "s", "v"), plain("dev", "p", "1"), word("t"))
+		seen := func(c backend.Change, kind backend.Kind, name string) backend.Change {
+			for _, o := range f.list(backend.Query{Kind: kind, Project: project, Name: name}) {
+				c.Edition = &o.Edition
+			}
+			return c
+		}
+		again := described("by the second", seen(update("dev", "s"), backend.KindSecret, "s"))
+		value := described("by the second", seen(plain("dev", "p", "2"), backend.KindScopedValue, "p"))
+		kind := described("by the second", seen(word("t"), backend.KindSecretType, "t"))
+		f.stage(described("by the first", update("dev", "s")), plain("dev", "p", "3"), described("first", word("t")))
+		f.stage(again, value, kind)
+		equal(f, "changes", f.stagedAs(), "update s (description); update p (description json); update t (description)")
+		gone := seen(remove(backend.KindSecret, "dev", "s"), backend.KindSecret, "s")
+		f.must(described("elsewhere", update("dev", "s")))
+		f.mentions(f.unstaged(backend.ErrConflict, again), "was changed since edition")
+		f.unstaged(backend.ErrConflict, gone)
+		f.stage(seen(remove(backend.KindSecret, "dev", "s"), backend.KindSecret, "s"))
+	}},
 	{"many callers can add to a draft at the same time", func(f *fixture) {
 		f.environments("dev")
 		var all sync.WaitGroup

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -113,6 +114,39 @@ func (d *dashboard) code(line string) {
 	}
 }
 
+// startServer starts "pouncet server" with more arguments, at which people sign in with tokens.
+func (d *dashboard) startServer(scheme string, args ...string) {
+	d.Helper()
+	command := d.command(append([]string{"server", "--quiet", "--listen", "127.0.0.1:0"}, args...)...)
+	log, err := command.StderrPipe()
+	if err != nil {
+		d.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		d.Fatal(err)
+	}
+	d.Cleanup(func() {
+		_ = command.Process.Signal(os.Interrupt)
+		_ = command.Wait()
+	})
+	lines := bufio.NewScanner(log)
+	for d.address == "" && lines.Scan() {
+		if _, rest, ok := strings.Cut(lines.Text(), "listening on "); ok {
+			at, _, _ := strings.Cut(rest, ",")
+			u, err := url.Parse(at)
+			if err != nil {
+				d.Fatal(err)
+			}
+			d.address = scheme + "://" + u.Host
+		}
+	}
+	go func() {
+		for lines.Scan() {
+			d.Log(lines.Text())
+		}
+	}()
+}
+
 // newCode presses Enter at the terminal, and returns the code that it shows.
 func (d *dashboard) newCode() string {
 	d.Helper()
@@ -183,8 +217,15 @@ func (p *person) waits(expression string) {
 // signIn signs in with a new code.
 func (p *person) signIn() {
 	p.Helper()
+	p.signInWith(p.d.newCode())
+}
+
+// signInWith signs in with a code or a token.
+func (p *person) signInWith(credential string) {
+	p.Helper()
+	p.base = ""
 	p.open("/ui/")
-	p.fill("#code", p.d.newCode())
+	p.fill("#code", credential)
 	p.submit("main form button.primary")
 	p.sees("Sign out")
 	p.base, _, _ = strings.Cut(evaluate[string](p, `location.pathname`), "/p/")

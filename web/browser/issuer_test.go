@@ -3,7 +3,6 @@
 package browser
 
 import (
-	"bufio"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -44,40 +43,13 @@ func newCompany(t *testing.T, tls bool) *company {
 	if err := os.WriteFile(secret, []byte("client-CANARY\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"server", "--quiet", "--listen", "127.0.0.1:0", "--client-secret-file", c.issuer.URL + "=" + secret}
+	args := []string{"--client-secret-file", c.issuer.URL + "=" + secret}
 	scheme := "http"
 	if tls {
 		certificate, key := newCertificate(t)
 		args, scheme = append(args, "--tls-cert", certificate, "--tls-key", key), "https"
 	}
-	command := d.command(args...)
-	log, err := command.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Signal(os.Interrupt)
-		_ = command.Wait()
-	})
-	lines := bufio.NewScanner(log)
-	for d.address == "" && lines.Scan() {
-		if _, rest, ok := strings.Cut(lines.Text(), "listening on "); ok {
-			at, _, _ := strings.Cut(rest, ",")
-			u, err := url.Parse(at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			d.address = scheme + "://" + u.Host
-		}
-	}
-	go func() {
-		for lines.Scan() {
-			t.Log(lines.Text())
-		}
-	}()
+	d.startServer(scheme, args...)
 	c.person("ada@example.com", nil)
 	return c
 }

@@ -47,6 +47,7 @@ type form struct {
 	Name, Scope, Type, Description  string
 	Visibility, Expires, Rotation   string
 	Note, Draft, Labels             string
+	Drafted                         string // the change that others have put into the draft, as the person has seen it
 	Protected                       bool
 	Edition                         int64
 	KeyIsFixed                      bool
@@ -249,6 +250,12 @@ func (f *form) apply(q *site.Request, c backend.Change) (backend.Outcome, error)
 	if !f.New && !changes(c) {
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "No changes to save")
 	}
+	if f.Draft != "" && !f.New {
+		id, conflict := q.StagedByOthers(f.Entry, f.Draft)
+		if f.Drafted = id; conflict != nil {
+			return backend.Outcome{}, conflict
+		}
+	}
 	out, err := q.Apply(backend.ChangeSet{Changes: []backend.Change{c}, Draft: f.Draft})
 	if err != nil {
 		return backend.Outcome{}, err
@@ -316,7 +323,8 @@ func (f form) again(q *site.Request, err error, t site.Template, p site.Page) er
 		return err
 	}
 	f.Error = backend.AsError(err)
-	if f.Error.Code == backend.CodeConflict && f.Error.Attribute != site.SentBefore && !f.New {
+	ofForm := f.Error.Attribute == site.SentBefore || f.Error.Attribute == site.Drafted
+	if f.Error.Code == backend.CodeConflict && !ofForm && !f.New {
 		now, err := q.Object(f.Entry.Kind, f.Entry.ID)
 		if err != nil {
 			return err

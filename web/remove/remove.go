@@ -46,6 +46,8 @@ type removal struct {
 	Force  bool // force can be chosen
 	Draft  string
 	Drafts []backend.Object
+	// Drafted is the change that others have put into the draft, as the person has seen it.
+	Drafted string
 }
 
 // DraftError returns the error about the name of the draft.
@@ -114,6 +116,12 @@ func (d *removal) send(q *site.Request) error {
 	}
 	if q.Seen("edition") == nil {
 		return site.Incomplete()
+	}
+	if d.Draft != "" {
+		id, conflict := q.StagedByOthers(d.Entry, d.Draft)
+		if d.Drafted = id; conflict != nil {
+			return conflict
+		}
 	}
 	_, err := q.Apply(deletion(q, d.Entry))
 	return err

@@ -71,6 +71,9 @@ var texts = map[string]string{
 	"conflict.changed": "Somebody else has made a change since you opened this page. Nothing was done.",
 	"conflict.look":    "the page shows the present state; look at it, and decide again",
 	"conflict.theirs":  "They wrote:",
+	"conflict.drafted": "The draft %s has a change of this entry already, by %s: %s. Nothing was added.",
+	"conflict.drafted.next": "what you typed is still here, except the value; send the form again to add your change, " +
+		"which replaces theirs where both change the same",
 
 	"error.title": "This did not work", "error.home": "Go to the secrets",
 
