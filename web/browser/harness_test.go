@@ -214,6 +214,17 @@ func (p *person) waits(expression string) {
 	})`)
 }
 
+// waitsFor waits until a condition is true. Unlike waits, it works across pages.
+func (p *person) waitsFor(condition func() bool) {
+	p.Helper()
+	for !condition() {
+		if p.ctx.Err() != nil {
+			p.Fatalf("the test has waited too long: %v", p.ctx.Err())
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
 // signIn signs in with a new code.
 func (p *person) signIn() {
 	p.Helper()

@@ -63,7 +63,8 @@ func TestTwoPeopleStageOneEntryIntoOneDraft(t *testing.T) {
 	second.sees("Added to the draft.", "ada bea", "description", "value")
 	second.submit(`button[value=deploy]`)
 	second.sees("Deployed")
-	if value := d.run("", "secret", "reveal", "db_password", "--env", "dev", "--yes"); !strings.Contains(value, "second-CANARY") {
+	value := d.run("", "secret", "reveal", "db_password", "--env", "dev")
+	if !strings.Contains(value, "second-CANARY") {
 		t.Errorf("the deployed value is not that of the second person")
 	}
 }
