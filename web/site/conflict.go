@@ -43,7 +43,7 @@ const Drafted = "drafted"
 func (q *Request) StagedByOthers(o backend.Object, draft string) (id string, conflict *backend.Error) {
 	changes, err := q.List(backend.Query{Kind: backend.KindDraftChange, Project: o.Project, Draft: draft})
 	if err != nil {
-		return "", nil // the draft does not exist yet, or the call that adds to it says why not
+		return "", nil // the draft does not exist yet, or the call that adds to it reports the error
 	}
 	for _, c := range changes {
 		by := c.Staged.By
