@@ -65,8 +65,8 @@ func TestSecondOfTwoPeopleIsTold(t *testing.T) {
 			name := "First"
 			d.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecretType, Project: backend.DefaultProject,
 				Name: "login", DisplayName: &name, Schema: []byte(`{"type":"string","maxLength":9}`)})
-		}, url.Values{"schema": {`{"type":"string","minLength":3}`}, "description": {"by the second"}, "example": {"x"}},
-			[]string{edited, `minLength&#34;:3}</textarea>`, `value="by the second"`, `value="First"`, "\nx</textarea>",
+		}, url.Values{"schema": {`{"type":"string","minLength":3}`}, "description": {"by the second"}, "example": {"xyz"}},
+			[]string{edited, `minLength&#34;:3}</textarea>`, `value="by the second"`, `value="First"`, "\nxyz</textarea>",
 				"Changed by others: Display name, JSON Schema", "maxLength"}, "Saved."},
 		{"/ui/p/default/quotas", "", "", func() {
 			most, pattern := 500, "^[a-z_]+$"

@@ -756,7 +756,8 @@ func TestTypeIsCreatedAndTriedWithAnExample(t *testing.T) {
 	v := url.Values{"key": {"login"}, "schema": {`{"type": "object", "required": ["user"]}`}, "example": {`{"user": "a"}`}}
 	d.post("/ui/p/default/check-type", v).is(t, 200, "The schema is valid")
 	v["example"] = []string{`{}`}
-	d.post("/ui/p/default/check-type", v).is(t, 200, "user").lacks(t, "The schema is valid")
+	d.post("/ui/p/default/check-type", v).is(t, 200, "user").lacks(t, "The schema is valid", "check_of")
+	d.post("/ui/p/default/new-type", v).is(t, 422, `id="example-error"`, "user").lacks(t, "Saved.")
 	v["schema"] = []string{`{"type": `}
 	d.post("/ui/p/default/new-type", v).is(t, 422, "invalid JSON")
 	v["schema"] = []string{`{"type": "object"}`}

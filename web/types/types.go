@@ -88,7 +88,7 @@ func (f form) Other() *backend.Error {
 
 // Failed returns the error for the fields of the form.
 func (f form) Failed() site.FormError {
-	return site.FormError{Error: f.Error, Fields: []string{"name", "key", "schema", "display_name", "description"}}
+	return site.FormError{Error: f.Error, Fields: []string{"name", "key", "schema", "display_name", "description", "example"}}
 }
 
 // example is the schema that a new type begins with.
@@ -188,7 +188,7 @@ func edit(q *site.Request, f form, sent bool) error {
 	case sent && q.R.PostFormValue(site.Restored) == "":
 		c, err := f.change(place.Project.Name)
 		if err == nil {
-			_, err = q.Change(c)
+			err = f.save(q, place.Project.Name, c)
 		}
 		switch {
 		case err == nil:
@@ -203,6 +203,17 @@ func edit(q *site.Request, f form, sent bool) error {
 	}
 	return q.RenderStatus(status, typePage, site.Page{Title: site.Text("types.title"), Section: "types", Place: place,
 		Data: f})
+}
+
+// save makes the change, unless an example was typed that does not fit.
+func (f form) save(q *site.Request, project string, c backend.Change) error {
+	if strings.TrimSpace(f.Example) != "" {
+		if isOfExample, err := f.try(q, project); isOfExample {
+			return backend.AsError(err).At("example")
+		}
+	}
+	_, err := q.Change(c)
+	return err
 }
 
 // look finds out whether somebody else has changed the type since the form was opened. Then the fields that the person
@@ -251,26 +262,40 @@ func check(q *site.Request) error {
 	}
 	f := form{New: true}
 	f.read(q)
-	f.Key = "check_of_a_schema"
-	c, err := f.change(place.Project.Name)
-	if err == nil {
-		set := backend.ChangeSet{DryRun: true, Changes: []backend.Change{c}}
-		if f.Example != "" {
-			set.Changes = append(set.Changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret,
-				Project: place.Project.Name, Environment: backend.AnyEnvironment, Name: "check_of_an_example", Type: &f.Key,
-				Value: backend.PlaintextString(f.Example)})
-		}
-		var out []backend.Outcome
-		out, err = q.Service.Apply(q.Context(), set)
-		for _, o := range out {
-			if err == nil && o.Err != nil {
-				err = o.Err
-			}
-		}
-	}
 	p := site.Page{Place: place, Data: &backend.Error{}}
-	if err != nil {
+	if _, err := f.try(q, place.Project.Name); err != nil {
 		p.Data = backend.AsError(err)
 	}
 	return q.RenderPart(typePage, "checked", p)
+}
+
+// triedKey is the key of a type that is tried, which no message shows.
+const triedKey = "check_of_a_schema"
+
+// try tries the schema and the example, and changes nothing. It reports whether an error is that the example does not
+// fit.
+func (f form) try(q *site.Request, project string) (isOfExample bool, err error) {
+	f.New, f.Key = true, triedKey
+	c, err := f.change(project)
+	if err != nil {
+		return false, err
+	}
+	set := backend.ChangeSet{DryRun: true, Changes: []backend.Change{c}}
+	if f.Example != "" {
+		set.Changes = append(set.Changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret, Project: project,
+			Environment: backend.AnyEnvironment, Name: "check_of_an_example", Type: &f.Key,
+			Value: backend.PlaintextString(f.Example)})
+	}
+	out, err := q.Service.Apply(q.Context(), set)
+	if err != nil {
+		return false, err
+	}
+	for i, o := range out {
+		if o.Err != nil {
+			e := *o.Err
+			e.Message = strings.Replace(e.Message, " of secret type "+backend.Quote(triedKey), "", 1)
+			return i > 0 && e.Attribute == "value", &e
+		}
+	}
+	return false, nil
 }
