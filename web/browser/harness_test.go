@@ -168,7 +168,7 @@ type person struct {
 }
 
 // deadline limits each test: a page that lacks something would be waited for without end.
-const deadline = 3 * time.Minute
+const deadline = 6 * time.Minute
 
 // person starts a browser with its own profile.
 func (d *dashboard) person() *person {

@@ -32,6 +32,7 @@ type table struct {
 	Only         string          // report.OnlyHoles, report.OnlyDifferent or ""
 	Values       bool            // the values are compared
 	MayAdd       map[string]bool // secrets to an environment
+	MayCompare   bool            // values in some environment
 	Number, Last int
 }
 
@@ -59,6 +60,7 @@ func show(q *site.Request) error {
 	for _, e := range place.Environments {
 		o.Environments = append(o.Environments, e.Name)
 		t.MayAdd[e.Name] = q.May(backend.OpCreate, backend.KindSecret, place.At(e.Name))
+		t.MayCompare = t.MayCompare || q.May(backend.OpCompare, backend.KindSecret, place.At(e.Name))
 	}
 	if t.Matrix, err = report.MakeMatrix(q.Context(), q.Service, o); err != nil {
 		return err
