@@ -21,17 +21,19 @@ func (r *run) checkNewBinding(g backend.Grant, bindings []store.Object, owner st
 		if row.Untrusted != nil {
 			continue // it gives nothing
 		}
-		other, err := grantOf(row)
+		other, err := r.cached.grantOf(row)
 		if err != nil {
 			return err
 		}
-		mine, err := areOwnedBy(owner, row)
-		if err != nil {
-			return err
-		}
-		if other == g && !mine { // the caller manages it: it gives the same rights
-			return backend.Errorf(backend.CodeExists, "binding %s gives the same", backend.Quote(row.Name)).
-				WithHint("keep that one, or delete it first").At("grant")
+		if other == g { // the caller manages it: it gives the same rights
+			mine, err := areOwnedBy(owner, row)
+			if err != nil {
+				return err
+			}
+			if !mine {
+				return backend.Errorf(backend.CodeExists, "binding %s gives the same", backend.Quote(row.Name)).
+					WithHint("keep that one, or delete it first").At("grant")
+			}
 		}
 		if other.Where.Project == g.Where.Project {
 			inProject++

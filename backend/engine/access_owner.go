@@ -132,7 +132,7 @@ func (r *run) bindingsOf(of store.Object) ([]store.Object, error) {
 		if b.Untrusted != nil {
 			continue // it gives nothing
 		}
-		g, err := grantOf(b)
+		g, err := r.cached.grantOf(b)
 		if err != nil {
 			return nil, err
 		}

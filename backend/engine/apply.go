@@ -164,6 +164,7 @@ type run struct {
 	access principalAccess
 	now    time.Time
 
+	cached   *accessCache        // of the transaction
 	projects map[string]*project // by the name or id they were asked for
 	outcomes []backend.Outcome
 	size     int   // of the outcomes, in bytes
@@ -235,7 +236,8 @@ func (r *run) transaction(tx store.Tx) error {
 
 // begin forgets what an earlier run of the transaction has done.
 func (r *run) begin(tx store.Tx) (err error) {
-	r.tx, r.projects, r.places = tx, map[string]*project{}, newPlaces()
+	r.cached = newAccessCache(tx)
+	r.tx, r.projects, r.places = r.cached, map[string]*project{}, newPlaces()
 	r.set, r.revisions, r.written = r.given, map[string]int64{}, map[string]writtenValue{}
 	r.editions = nil
 	r.outcomes, r.read, r.over, r.index = nil, 0, nil, 0

@@ -404,7 +404,8 @@ func (l listing) tokens() (backend.Page, error) {
 
 // asRun returns a run that decides about rights for the listing.
 func (l listing) asRun() *run {
-	return &run{applyCall: &applyCall{}, engine: l.engine, ctx: l.ctx, tx: l.tx, access: l.access,
+	cached := newAccessCache(l.tx)
+	return &run{applyCall: &applyCall{}, engine: l.engine, ctx: l.ctx, tx: cached, cached: cached, access: l.access,
 		projects: map[string]*project{}, places: newPlaces()}
 }
 
