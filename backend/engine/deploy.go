@@ -53,7 +53,7 @@ func (r *run) beginDeployment() (*deployment, error) {
 	if d.draft, err = object(row, in); err != nil {
 		return nil, err
 	}
-	if d.parts, err = completeParts(r.ctx, r.tx, row); err != nil {
+	if d.parts, err = sealedParts(r.ctx, r.tx, row); err != nil {
 		return nil, err
 	}
 	if len(d.parts) == 0 {

@@ -60,8 +60,9 @@ type staged struct {
 // draftPart is one change of a draft.
 type draftPart struct {
 	staged
-	row   store.Object
-	value []byte // if the row has one and open has read it
+	row    store.Object
+	sealed *store.Version // the value of the row, if it was read with the row
+	value  []byte         // if the row has one and open has read it
 }
 
 func (s staged) encode() []byte {
@@ -169,6 +170,29 @@ func partsOf(ctx context.Context, tx store.Tx, draft store.Object) ([]draftPart,
 	return parts, nil
 }
 
+// sealedParts is completeParts that reads the sealed values with the same statement.
+func sealedParts(ctx context.Context, tx store.Tx, draft store.Object) ([]draftPart, error) {
+	var entries []store.Entry
+	l := store.Lookup{Kind: backend.KindDraftChange, Project: draft.Project, Link: draft.ID}
+	if err := tx.Lookup(ctx, l, func(e store.Entry) { entries = append(entries, e) }); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(entries, func(a, b store.Entry) int {
+		return cmp.Or(cmp.Compare(a.Object.Name, b.Object.Name), cmp.Compare(a.Object.ID, b.Object.ID))
+	})
+	parts := make([]draftPart, len(entries))
+	for i := range entries {
+		var err error
+		if parts[i], err = decodePart(entries[i].Object); err != nil {
+			return nil, err
+		}
+		if entries[i].Current.Object != "" {
+			parts[i].sealed = &entries[i].Current
+		}
+	}
+	return parts, checkContents(draft, parts)
+}
+
 // contentsOf returns the digest of the changes of a draft.
 func contentsOf(rows []store.Object) string {
 	h := sha256.New()
@@ -265,8 +289,8 @@ func removePartsIn(
 // open verifies the rows of changes and decrypts their values.
 func (r *run) open(in *project, parts []draftPart) error {
 	var keys []store.VersionKey
-	for _, d := range parts {
-		if d.hasValue() {
+	for i := range parts {
+		if d := &parts[i]; d.hasValue() && d.sealed == nil {
 			keys = append(keys, keyOf(d.row))
 		}
 	}
@@ -282,7 +306,11 @@ func (r *run) open(in *project, parts []draftPart) error {
 	}
 	missing := false
 	for i, d := range parts {
-		value, err := r.openPart(in, d, versions[d.row.ID])
+		v := versions[d.row.ID]
+		if d.sealed != nil {
+			v = *d.sealed
+		}
+		value, err := r.openPart(in, d, v)
 		switch {
 		case errors.Is(err, errNotReady):
 			missing = true // continue, so that all missing keys are fetched together

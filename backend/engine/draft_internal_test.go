@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -23,11 +24,59 @@ func TestLookupsOfADraftAreOfItsPlaces(t *testing.T) {
 		part(backend.KindScopedValue, "dev", "app/a", "s"), part(backend.KindSecret, "dev", "app/a", "s"),
 		part(backend.KindEnvironment, "", "", "dev"),
 	}))
-	want := "[{secret p [dev] [app/a] [r s]} {secret p [dev] [app/b] [t]} {secret p [prod] [app/a] [s]} " +
-		"{scoped value p [dev] [app/a] [s]}]"
+	want := "[{secret p [dev] [app/a] [r s]  true} {secret p [dev] [app/b] [t]  true} " +
+		"{secret p [prod] [app/a] [s]  true} {scoped value p [dev] [app/a] [s]  true}]"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+}
+
+// A deployment reads the present value of a secret together with its row only if it compares the value. A list of the
+// changes reads no value.
+func TestADraftReadsTheValuesThatItCompares(t *testing.T) {
+	text := "x"
+	tests := map[string]struct {
+		row    int64
+		staged staged
+		reads  bool
+	}{
+		"attribute":             {staged: staged{Change: backend.Change{Description: &text}}},
+		"compared when staged":  {row: 1, staged: staged{Differs: true}},
+		"not compared":          {row: 1, reads: true},
+		"another type":          {staged: staged{Change: backend.Change{Type: &text}}, reads: true},
+		"value of a version":    {staged: staged{Change: backend.Change{FromVersion: &text}}, reads: true},
+		"generated":             {staged: staged{Change: backend.Change{Generate: &backend.Generate{}}}, reads: true},
+		"generated, new object": {staged: staged{Drafted: true, Change: backend.Change{Generate: &backend.Generate{}}}},
+	}
+	for name, test := range tests {
+		part := draftPart{row: store.Object{Environment: "e", Scope: "project", Version: test.row}, staged: test.staged}
+		part.Change.Kind, part.Name = backend.KindSecret, "a"
+		other := draftPart{row: part.row, staged: staged{Name: "b", Differs: true,
+			Change: backend.Change{Kind: backend.KindSecret}}}
+		for _, each := range []func(store.Entry){nil, func(store.Entry) {}} {
+			tx := &lookupTx{}
+			if _, err := lookUpPresent(t.Context(), tx, &project{}, []draftPart{other, part}, each); err != nil {
+				t.Fatal(err)
+			}
+			if len(tx.lookups) != 1 || tx.lookups[0].ObjectsOnly == (test.reads && each != nil) {
+				t.Errorf("%s: lookups %v, for a deployment: %v", name, tx.lookups, each != nil)
+			}
+		}
+	}
+}
+
+// lookupTx notes the lookups, and finds an object for each name.
+type lookupTx struct {
+	store.Tx
+	lookups []store.Lookup
+}
+
+func (t *lookupTx) Lookup(_ context.Context, l store.Lookup, each func(store.Entry)) error {
+	t.lookups = append(t.lookups, l)
+	for _, name := range l.Names {
+		each(store.Entry{Object: store.Object{Kind: l.Kind, Environment: l.Environments[0], Scope: l.Scopes[0], Name: name}})
+	}
+	return nil
 }
 
 // The row of a change names those who staged it last.

@@ -28,10 +28,11 @@ func (d draftPart) place() place {
 
 // presentOf looks up the objects of changes, with one statement for each kind, environment and scope.
 func presentOf(ctx context.Context, tx store.Tx, in *project, parts []draftPart) (present, error) {
-	return lookUpPresent(ctx, tx, in, parts, func(store.Entry) {})
+	return lookUpPresent(ctx, tx, in, parts, nil)
 }
 
-// lookUpPresent is presentOf that also calls each for every secret and scoped value.
+// lookUpPresent is presentOf that also calls each for every secret and scoped value, if it is not nil. The entries have
+// versions where a deployment compares values.
 func lookUpPresent(
 	ctx context.Context, tx store.Tx, in *project, parts []draftPart, each func(store.Entry),
 ) (present, error) {
@@ -44,8 +45,11 @@ func lookUpPresent(
 		out[place{kind: backend.KindSecretType, name: t.row.Name}] = t.row
 	}
 	for _, l := range lookups(in, parts) {
+		l.ObjectsOnly = l.ObjectsOnly || each == nil
 		err := tx.Lookup(ctx, l, func(e store.Entry) {
-			each(e)
+			if each != nil {
+				each(e)
+			}
 			o := e.Object
 			out[place{l.Kind, o.Environment, o.Scope, o.Name}] = o
 		})
@@ -71,8 +75,9 @@ func lookups(in *project, parts []draftPart) []store.Lookup {
 		if !known {
 			i, of[where] = len(all), len(all)
 			all = append(all, store.Lookup{Kind: where.kind, Project: in.row.ID, Environments: []string{d.row.Environment},
-				Scopes: []string{d.row.Scope}})
+				Scopes: []string{d.row.Scope}, ObjectsOnly: true})
 		}
+		all[i].ObjectsOnly = all[i].ObjectsOnly && !d.compares()
 		all[i].Names = append(all[i].Names, d.Name)
 	}
 	for i := range all {
@@ -80,6 +85,13 @@ func lookups(in *project, parts []draftPart) []store.Lookup {
 		all[i].Names = slices.Compact(all[i].Names)
 	}
 	return all
+}
+
+// compares reports whether a deployment of the change reads the present value. It only decides what is read together:
+// a value that is needed nevertheless is read alone.
+func (d draftPart) compares() bool {
+	c := d.Change
+	return d.hasValue() && !d.Differs || c.Type != nil || c.Generate != nil || c.FromVersion != nil
 }
 
 // checkMissing refuses a change if somebody altered the row of its object outside Pouncet, so that the object is not

@@ -266,7 +266,7 @@ func (r *run) arrange(in *project, t *trial) error {
 			return err
 		}
 		var err error
-		if t.parts, err = completeParts(r.ctx, r.tx, t.draft); err != nil {
+		if t.parts, err = sealedParts(r.ctx, r.tx, t.draft); err != nil {
 			return err
 		}
 		if err := r.open(in, t.parts); err != nil {

@@ -120,6 +120,9 @@ func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry))
 		}
 		if e.Current.Object != "" {
 			t.verifyVersion(&e.Current)
+			if t.macs != nil { // nothing is written otherwise
+				t.macs[versionKey(e.Current)] = e.Current.DeploymentMAC
+			}
 		}
 		each(e)
 	})

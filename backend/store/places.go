@@ -19,7 +19,7 @@ func PlaceOf(o Object) Place { return Place{o.Kind, o.Project, o.Environment, o.
 
 // Place returns the only place that l selects, if it selects one.
 func (l Lookup) Place() (place Place, one bool) {
-	if len(l.Environments) != 1 || len(l.Scopes) != 1 || len(l.Names) != 1 {
+	if l.Link != "" || l.ObjectsOnly || len(l.Environments) != 1 || len(l.Scopes) != 1 || len(l.Names) != 1 {
 		return Place{}, false
 	}
 	return Place{l.Kind, l.Project, l.Environments[0], l.Scopes[0], l.Names[0]}, true

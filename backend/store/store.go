@@ -88,8 +88,8 @@ type Tx interface {
 	Objects(ctx context.Context, f Filter) ([]Object, error)
 
 	// Lookup calls each for every object of the kind and project whose name, environment and scope are in the lists of l,
-	// with its current version if it has one. The order is undefined. Lookup runs one statement for any number of names.
-	// The callback may keep the Entry.
+	// or which has the link of l, with its current version if it has one. The order is undefined. Lookup runs one
+	// statement for any number of names. The callback may keep the Entry.
 	Lookup(ctx context.Context, l Lookup, each func(Entry)) error
 
 	// Count counts the objects that f selects. It ignores Limit, AfterName and AfterID.
@@ -316,6 +316,11 @@ type Lookup struct {
 	Environments []string
 	Scopes       []string
 	Names        []string
+
+	// Link selects the objects with this link instead, in all places. The three lists are ignored.
+	Link string
+	// ObjectsOnly leaves out the versions: every Entry has the zero Version.
+	ObjectsOnly bool
 }
 
 // Filter selects objects. An empty field selects all of them.

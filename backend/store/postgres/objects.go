@@ -170,22 +170,13 @@ func (t *tx) ObjectIDs(ctx context.Context, f store.Filter) ([]string, error) {
 
 // Lookup implements store.Tx.
 func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry)) error {
-	// OFFSET 0 makes PostgreSQL look up each name in the index. Otherwise a plan that is made while the table has no
-	// statistics reads all objects of the project.
-	const text = "SELECT " + entryColumns + `
-		FROM (SELECT DISTINCT unnest($3::text[])) AS n (name) CROSS JOIN LATERAL (SELECT * FROM object
-			WHERE project = $1 AND kind = $2 AND name = n.name AND environment = ANY($4::text[]) AND scope = ANY($5::text[])
-			OFFSET 0) o ` + currentVersion
 	if err := t.usable(ctx, false); err != nil {
 		return err
 	}
 	if t.ahead.lookup(l, each) {
 		return nil
 	}
-	query, args := text, []any{l.Project, string(l.Kind), list(l.Names), list(l.Environments), list(l.Scopes)}
-	if len(l.Names) == 1 {
-		query, args = lookupOne(l)
-	}
+	query, args := lookupQuery(l)
 	return t.query(ctx, query, args, func(rows pgx.Rows) error {
 		e, err := scanEntry(rows)
 		if err == nil {
@@ -195,15 +186,32 @@ func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry))
 	})
 }
 
-// lookupOne returns the statement that looks up one name. PostgreSQL makes its plan once.
-func lookupOne(l store.Lookup) (text string, args []any) {
+// lookupQuery returns the statement of a lookup and its arguments. PostgreSQL makes its plan for one name once.
+func lookupQuery(l store.Lookup) (text string, args []any) {
 	if p, one := l.Place(); one {
 		return selectEntry, entryArgs(p)
 	}
-	args = []any{l.Project, string(l.Kind), l.Names[0]}
+	args = []any{l.Project, string(l.Kind)}
+	join := currentVersion
+	if l.ObjectsOnly {
+		join = noVersion
+	}
+	switch {
+	case l.Link != "":
+		return "SELECT " + entryColumns + " FROM object o " + join + ` WHERE o.project = $1 AND o.kind = $2 AND
+			o.link = $3 AND o.link <> ''`, append(args, l.Link)
+	case len(l.Names) != 1:
+		// OFFSET 0 makes PostgreSQL look up each name in the index. Otherwise a plan that is made while the table has no
+		// statistics reads all objects of the project.
+		return "SELECT " + entryColumns + `
+			FROM (SELECT DISTINCT unnest($3::text[])) AS n (name) CROSS JOIN LATERAL (SELECT * FROM object
+				WHERE project = $1 AND kind = $2 AND name = n.name AND environment = ANY($4::text[]) AND scope = ANY($5::text[])
+				OFFSET 0) o ` + join, append(args, list(l.Names), list(l.Environments), list(l.Scopes))
+	}
+	args = append(args, l.Names[0])
 	environments, args := oneOf(l.Environments, args)
 	scopes, args := oneOf(l.Scopes, args)
-	return "SELECT " + entryColumns + " FROM object o " + currentVersion + ` WHERE o.project = $1 AND o.kind = $2 AND
+	return "SELECT " + entryColumns + " FROM object o " + join + ` WHERE o.project = $1 AND o.kind = $2 AND
 		o.name = $3 AND o.environment ` + environments + " AND o.scope " + scopes, args
 }
 
@@ -214,6 +222,7 @@ const (
 		coalesce(v.type, ''), coalesce(v.schema_hash, ''), coalesce(v.form, ''), coalesce(v.created_at, 0),
 		coalesce(v.created_by, ''), v.attributes, v.deployment_mac, v.sealed`
 	currentVersion = `LEFT JOIN version v ON v.project = o.project AND v.object = o.id AND v.version = o.version`
+	noVersion      = `LEFT JOIN version v ON false`
 )
 
 func scanEntry(rows pgx.Rows) (store.Entry, error) {

@@ -89,10 +89,19 @@ func Break(ctx context.Context, t store.Tx, err error) error {
 
 // PlanOfObjects returns how SQLite runs the query of a filter.
 func PlanOfObjects(ctx context.Context, t store.Tx, f store.Filter) (string, error) {
-	in := t.(*tx)
-	text, args := in.objectsQuery(f)
+	text, args := t.(*tx).objectsQuery(f)
+	return t.(*tx).plan(ctx, text, args)
+}
+
+// PlanOfLookup returns how SQLite runs the query of a lookup.
+func PlanOfLookup(ctx context.Context, t store.Tx, l store.Lookup) (string, error) {
+	text, args := t.(*tx).lookupQuery(l)
+	return t.(*tx).plan(ctx, text, args)
+}
+
+func (t *tx) plan(ctx context.Context, text string, args []any) (string, error) {
 	plan := ""
-	err := in.query(ctx, "EXPLAIN QUERY PLAN "+text, args, func(row scanner) error {
+	err := t.query(ctx, "EXPLAIN QUERY PLAN "+text, args, func(row scanner) error {
 		var id, parent, unused int64
 		var detail string
 		err := row.Scan(&id, &parent, &unused, &detail)

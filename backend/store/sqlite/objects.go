@@ -193,12 +193,35 @@ func (t *tx) ObjectIDs(ctx context.Context, f store.Filter) ([]string, error) {
 // the index. The unary plus in inCondition keeps SQLite from a seek for every combination of the three. The query does
 // not fetch columns that the caller knows, and it fetches the texts as one column: every column costs 0.1 µs, half as
 // much as the row itself.
-const lookup = `SELECT concat_ws(char(31), o.id, o.environment, o.scope, o.name, o.type, o.link,
-		v.project, v.environment_key, v.type, v.schema_hash, v.form, v.created_by),
-	o.version, o.revision, o.attributes, o.mac, o.created_at, o.updated_at, o.deployment_mac,
-	v.sealed, v.created_at, v.attributes, v.deployment_mac
-	FROM object o LEFT JOIN version v ON v.object = o.id AND v.version = o.version
-	WHERE o.kind = ? AND o.project = ? AND o.name IN (SELECT value FROM json_each(?))`
+const (
+	lookupObjectTexts   = `SELECT concat_ws(char(31), o.id, o.environment, o.scope, o.name, o.type, o.link`
+	lookupObjectColumns = `), o.version, o.revision, o.attributes, o.mac, o.created_at, o.updated_at, o.deployment_mac, `
+
+	lookupEntries = lookupObjectTexts + `, v.project, v.environment_key, v.type, v.schema_hash, v.form, v.created_by` +
+		lookupObjectColumns + `v.sealed, v.created_at, v.attributes, v.deployment_mac
+		FROM object o LEFT JOIN version v ON v.object = o.id AND v.version = o.version`
+	lookupObjects = lookupObjectTexts + lookupObjectColumns + "NULL, NULL, NULL, NULL FROM object o"
+)
+
+// lookupQuery returns the query of a lookup and its arguments.
+func (t *tx) lookupQuery(l store.Lookup) (text string, args []any) {
+	text = lookupEntries
+	if l.ObjectsOnly {
+		text = lookupObjects
+	}
+	text += " WHERE o.kind = ? AND o.project = ?"
+	args = []any{string(l.Kind), l.Project}
+	if l.Link != "" {
+		return text + " AND o.link = ? AND o.link <> ''", append(args, l.Link)
+	}
+	names := t.withTemporaryNames(slices.Clone(l.Names)...)
+	slices.Sort(names) // SQLite sorts the JSON array, and a sorted array is the cheapest
+	t.short = len(names) <= shortLookup
+	inEnvironments, environments := inCondition("o.environment", l.Environments)
+	inScopes, scopes := inCondition("o.scope", l.Scopes)
+	return text + " AND o.name IN (SELECT value FROM json_each(?))" + inEnvironments + inScopes,
+		slices.Concat(args, []any{jsonArray(names)}, environments, scopes)
+}
 
 // inCondition returns a condition that holds if the column has one of the values. SQLite compares one or two values,
 // which is the common case, directly. For more values it makes a table.
@@ -214,15 +237,10 @@ const shortLookup = 16
 
 // Lookup implements store.Tx.
 func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry)) error {
-	names := t.withTemporaryNames(slices.Clone(l.Names)...)
-	slices.Sort(names) // SQLite sorts the JSON array, and a sorted array is the cheapest
-	inEnvironments, environments := inCondition("o.environment", l.Environments)
-	inScopes, scopes := inCondition("o.scope", l.Scopes)
-	args := slices.Concat([]any{string(l.Kind), l.Project, jsonArray(names)}, environments, scopes)
-	t.short = len(names) <= shortLookup
+	text, args := t.lookupQuery(l)
 	defer func() { t.short = false }()
 	c := newRowReader(12)
-	return t.query(ctx, lookup+inEnvironments+inScopes, args, func(row scanner) error {
+	return t.query(ctx, text, args, func(row scanner) error {
 		if err := c.read(row); err != nil {
 			return err
 		}

@@ -77,6 +77,29 @@ func TestLookupWithTheSeparatorInATextColumn(t *testing.T) {
 	}
 }
 
+// TestLookupsUseAnIndex reads how SQLite runs lookups, with and without versions.
+func TestLookupsUseAnIndex(t *testing.T) {
+	s := create(t)
+	for want, l := range map[string]store.Lookup{
+		"object_by_link (project=? AND link=?)": {Kind: backend.KindDraftChange, Project: "project", Link: "draft"},
+		"(project=? AND kind=? AND name=?)": {Kind: backend.KindSecret, Project: "project", Environments: []string{"dev"},
+			Scopes: []string{"project"}, Names: []string{"a", "b"}},
+	} {
+		for _, l.ObjectsOnly = range []bool{false, true} {
+			err := s.View(t.Context(), func(tx store.Tx) error {
+				plan, err := sqlite.PlanOfLookup(t.Context(), tx, l)
+				if !strings.Contains(plan, want) || strings.Contains(plan, "SEARCH v USING INDEX") == l.ObjectsOnly {
+					t.Errorf("%+v: SQLite runs %q, want a search with %s", l, plan, want)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 // TestObjectsAreFoundByTheIndexOfTheirPlace reads how SQLite runs the queries that every command makes. A scan would
 // read all objects of all projects.
 func TestObjectsAreFoundByTheIndexOfTheirPlace(t *testing.T) {

@@ -89,6 +89,56 @@ var lookupTests = []test{
 			}
 		}
 	}},
+	{"Lookup by a link", func(e env) {
+		var want []store.Object
+		for _, project := range []string{"p", "q"} {
+			for _, link := range []string{"", "to", "other"} {
+				for _, environment := range []string{"dev", "prod"} {
+					o := secret(project, environment, "app/x", "a"+link)
+					o.Link, o.Version = link, 2
+					e.insert(o)
+					if project == "p" && link == "to" {
+						want = append(want, o)
+					}
+				}
+			}
+		}
+		other := secret("p", "dev", "app/x", "b")
+		other.Kind, other.Link = backend.KindScopedValue, "to"
+		e.insert(other)
+		e.update(func(ctx context.Context, tx store.Tx) error {
+			return errors.Join(tx.InsertVersion(ctx, version(want[0].ID, 1)), tx.InsertVersion(ctx, version(want[0].ID, 2)))
+		})
+		l := store.Lookup{Kind: backend.KindSecret, Project: "p", Link: "to"}
+		got := e.lookup(l)
+		e.wantEntries(got, want)
+		for _, entry := range got {
+			current := store.Version{}
+			if entry.Object.ID == want[0].ID {
+				current = version(want[0].ID, 2)
+			}
+			if !sameVersion(entry.Current, current) {
+				e.Errorf("the version of %s is %+v, want %+v", entry.Object.ID, entry.Current, current)
+			}
+		}
+		l.ObjectsOnly = true
+		e.wantWithoutVersions(l, want)
+	}},
+	{"Lookup of objects only", func(e env) {
+		one, two := secret("p", "e", "project", "one"), secret("p", "e", "project", "two")
+		one.Version, two.Version = 1, 1
+		e.insert(one, two)
+		e.update(func(ctx context.Context, tx store.Tx) error {
+			return errors.Join(tx.InsertVersion(ctx, version(one.ID, 1)), tx.InsertVersion(ctx, version(two.ID, 1)))
+		})
+		l := store.Lookup{Kind: backend.KindSecret, Project: "p", Environments: []string{"e"}, Scopes: []string{"project"},
+			Names: []string{"one", "two"}, ObjectsOnly: true}
+		e.wantWithoutVersions(l, []store.Object{one, two})
+		l.Names = []string{"two"}
+		e.wantWithoutVersions(l, []store.Object{two})
+		l.Environments = []string{"e", "*"}
+		e.wantWithoutVersions(l, []store.Object{two})
+	}},
 	{"Lookup returns odd names", func(e env) {
 		var want []store.Object
 		for _, n := range oddNames {
@@ -279,6 +329,18 @@ func (e env) wantEntries(entries []store.Entry, want []store.Object) {
 	}
 	if len(entries) != len(want) || len(wrong) > 0 {
 		e.Errorf("got %d entries, want %d; changed or unexpected objects: %q", len(entries), len(want), wrong)
+	}
+}
+
+// wantWithoutVersions fails the test unless the lookup returns these objects, without versions.
+func (e env) wantWithoutVersions(l store.Lookup, want []store.Object) {
+	e.Helper()
+	entries := e.lookup(l)
+	e.wantEntries(entries, want)
+	for _, entry := range entries {
+		if entry.Current.Object != "" {
+			e.Errorf("Lookup returned version %d of %s", entry.Current.Version, entry.Current.Object)
+		}
 	}
 }
 
