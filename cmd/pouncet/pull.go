@@ -139,9 +139,11 @@ func (a *app) openProjectFolder(
 	p.folder, err = os.OpenRoot(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && mayBeNew:
-	case err != nil:
-		return p, backend.Errorf(backend.CodeInvalid, "opening folder %s: %w", path, err).
+	case errors.Is(err, fs.ErrNotExist):
+		return p, projectfiles.FileError(backend.CodeInvalid, "opening folder", path, err).
 			WithHint("create the files first: pouncet pull %s", path)
+	case err != nil:
+		return p, projectfiles.FileError(backend.CodeInvalid, "opening folder", path, err)
 	default:
 		if p.tree, err = projectfiles.Read(p.folder); err == nil {
 			p.lock, err = projectfiles.ReadLock(p.folder)
@@ -264,7 +266,7 @@ func (a *app) pull(p *projectFolder, overwrite, dryRun bool) error {
 				p.folder, err = os.OpenRoot(p.path)
 			}
 			if err != nil {
-				return backend.Errorf(backend.CodeUnavailable, "creating folder %s: %w", p.path, err)
+				return projectfiles.FileError(backend.CodeUnavailable, "creating folder", p.path, err)
 			}
 		}
 		if err := out.Write(p.folder); err != nil {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -130,8 +131,11 @@ func (l Lock) Write(folder *os.Root) error {
 // replace writes a file, completely or not at all.
 func replace(folder *os.Root, name string, text []byte) error {
 	if err := durable.ReplaceIn(folder, name, text, 0o644); err != nil {
-		return backend.Errorf(backend.CodeUnavailable, "writing %s: %w", name, err).
-			WithHint("no part of the file was written; an earlier file is unchanged")
+		e := FileError(backend.CodeUnavailable, "writing", filepath.Join(folder.Name(), name), err)
+		if e.Hint == "" {
+			e = e.WithHint("no part of the file was written; an earlier file is unchanged")
+		}
+		return e
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -106,7 +107,7 @@ func readFile(folder *os.Root, name string, most int64) ([]byte, error) {
 		}
 	}
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "reading %s: %w", name, err)
+		return nil, FileError(backend.CodeInvalid, "reading", filepath.Join(folder.Name(), name), err)
 	}
 	return text, nil
 }
@@ -126,7 +127,7 @@ func environmentFiles(folder *os.Root) ([]string, error) {
 		entries, err = fs.ReadDir(folder.FS(), environmentFolder)
 	}
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "reading %s: %w", environmentFolder, err)
+		return nil, FileError(backend.CodeInvalid, "reading", filepath.Join(folder.Name(), environmentFolder), err)
 	}
 	var names []string
 	seen := map[string]string{}

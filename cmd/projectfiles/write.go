@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -365,7 +366,7 @@ func encode(document *yaml.Node) ([]byte, error) {
 // Write writes the files of a pull, each completely or not at all. It removes files last.
 func (o Output) Write(folder *os.Root) error {
 	if err := folder.MkdirAll(environmentFolder, 0o755); err != nil {
-		return backend.Errorf(backend.CodeUnavailable, "creating the folder %s: %w", environmentFolder, err)
+		return FileError(backend.CodeUnavailable, "creating the folder", filepath.Join(folder.Name(), environmentFolder), err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Files)) {
 		if err := replace(folder, name, o.Files[name]); err != nil {
@@ -374,7 +375,7 @@ func (o Output) Write(folder *os.Root) error {
 	}
 	for _, name := range o.Removed {
 		if err := folder.Remove(name); err != nil {
-			return backend.Errorf(backend.CodeUnavailable, "removing %s: %w", name, err)
+			return FileError(backend.CodeUnavailable, "removing", filepath.Join(folder.Name(), name), err)
 		}
 	}
 	_ = durable.SyncDirIn(folder, environmentFolder) // some file systems refuse it, and the files are complete
