@@ -15,6 +15,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/queue"
 )
 
 // ExpectedSchema is what the program expects of a new database.
@@ -191,7 +192,7 @@ func AppendWithoutAnswer(s *Store, r store.Record, lost error, meanwhile func())
 		meanwhile()
 	}
 	unknown := &unknownAppend{before: before, after: l.own[r.Log].row, err: lost}
-	_, err := l.commitTo(ctx, []store.Record{r}, true, unknown)
+	_, err := l.commitTo(ctx, &queue.Batch{Records: []store.Record{r}}, true, unknown)
 	return err
 }
 

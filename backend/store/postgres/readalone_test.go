@@ -5,8 +5,12 @@ package postgres_test
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres"
@@ -104,6 +108,54 @@ func TestAReadWhoseConnectionBreaksIsRecordedOnce(t *testing.T) {
 	wantReads(t, address, 1, 10)
 	reads(t, s, 3)
 	wantReads(t, address, 1, 13)
+}
+
+// Records that arrive while another server has the lock of their log share the next commit, and do not wait for the
+// lock again. Others wait for the batch after it.
+func TestRecordsThatArriveBeforeTheLockShareItsCommit(t *testing.T) {
+	address := created(t)
+	s := opened(t, address)
+	reads(t, s, 1)
+	var begun []int
+	postgres.OnWrite(s, func(records int) { begun = append(begun, records) })
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // it has only read
+	if _, err := conn.Exec(t.Context(), "BEGIN; SELECT FROM pouncet.read_log FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	errs := make([]error, 12)
+	var calls sync.WaitGroup
+	add := func(i int, records ...store.Record) {
+		calls.Go(func() { errs[i] = s.Reads().AppendRecords(t.Context(), records...) })
+		for i > 0 && postgres.WaitingRecords(s) != i {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	one := store.Record{Log: "p"}
+	add(0, one)
+	waitFor(t, address, "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND "+
+		"wait_event_type = 'Lock'")
+	add(1, store.Record{Log: "other"})
+	add(2, store.Record{Log: "p", Confirm: &store.Confirmation{Generation: []byte("of a replica")}})
+	for i := 3; i < len(errs); i++ {
+		add(i, one, one)
+	}
+	if _, err := conn.Exec(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	calls.Wait()
+	for i, err := range errs {
+		if (i == 2) != errors.Is(err, store.ErrChanged) || i != 2 && err != nil {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+	wantReads(t, address, 1, 2+2*(len(errs)-3))
+	if !slices.Equal(begun, []int{1, 2}) {
+		t.Errorf("the batches begin with %v records, so those that arrived did not share the first commit", begun)
+	}
 }
 
 // A record whose connection breaks while it waits for a standby waits again, on the next connection.

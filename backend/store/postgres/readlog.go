@@ -75,16 +75,19 @@ func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) er
 // write commits the records of calls. It leaves out calls that a replica has answered under another generation.
 // It is one statement for a log that no other server uses. Otherwise the transaction has two round trips: it locks and
 // reads the rows of the logs, and then adds the records.
-func (l *ReadLog) write(records []store.Record, _, _ int) error {
-	if len(records) == 0 {
+//
+// A transaction that has waited for the locks, because another server held them, takes the records that have arrived
+// meanwhile: their readers would wait for the locks again otherwise.
+func (l *ReadLog) write(b *queue.Batch) error {
+	if len(b.Records) == 0 {
 		return nil
 	}
 	if l.onWrite != nil {
-		l.onWrite(len(records))
+		l.onWrite(len(b.Records))
 	}
 	ctx, cancel := l.store.uninterrupted(context.Background())
 	defer cancel()
-	return l.store.recordError(l.store.translate(l.commit(ctx, records)))
+	return l.store.recordError(l.store.translate(l.commit(ctx, b)))
 }
 
 // isRefused reports whether PostgreSQL has refused records: then none of the batch was added. After an error that does
@@ -99,15 +102,15 @@ const selectGeneration = "SELECT sealed FROM sealed_state WHERE name = '" + stor
 // commit adds records, and notes which secrets they resolve. It begins logs first, for good: a transaction that kept
 // the locks of others meanwhile could wait for one that waits for it. If the connection broke before the answer of a
 // commit, the next transactions find out whether the commit took effect. Nothing else is written before that is known.
-func (l *ReadLog) commit(ctx context.Context, records []store.Record) error {
-	done, unknown := l.appendAlone(ctx, records)
+func (l *ReadLog) commit(ctx context.Context, batch *queue.Batch) error {
+	done, unknown := l.appendAlone(ctx, batch.Records)
 	if done {
-		l.notes.Written(l.notes.Due(records))
+		l.notes.Written(l.notes.Due(batch.Records))
 		return nil
 	}
-	withNotes := slices.ContainsFunc(records, func(r store.Record) bool { return r.Resolved != nil })
+	withNotes := true
 	for broken := 0; ; {
-		absent, err := l.commitTo(ctx, records, withNotes, unknown)
+		absent, err := l.commitTo(ctx, batch, withNotes, unknown)
 		var again *unknownAppend
 		switch {
 		case err == nil && len(absent) == 0:
@@ -122,12 +125,16 @@ func (l *ReadLog) commit(ctx context.Context, records []store.Record) error {
 			broken++
 		case unknown.isOpen(): // not err: if that says refused, the calls would write their records again
 			return unknown
-		case withNotes && isRefused(err): // the notes may have been in the way
+		case withNotes && hasNotes(batch.Records) && isRefused(err): // the notes may have been in the way
 			withNotes = false
 		default:
 			return err
 		}
 	}
+}
+
+func hasNotes(records []store.Record) bool {
+	return slices.ContainsFunc(records, func(r store.Record) bool { return r.Resolved != nil })
 }
 
 // maxBroken is how often a transaction follows a commit without an answer.
@@ -142,10 +149,10 @@ func (l *ReadLog) beginLogs(ctx context.Context, logs []string) error {
 // commitTo does the same once, if all logs exist. Otherwise it returns those that do not. The error of a commit without
 // an answer is an *unknownAppend.
 func (l *ReadLog) commitTo(
-	ctx context.Context, records []store.Record, withNotes bool, unknown *unknownAppend,
+	ctx context.Context, batch *queue.Batch, withNotes bool, unknown *unknownAppend,
 ) (absent []string, err error) {
-	names, known := store.NamesOfLogs(records), map[string]store.Log{}
-	confirms := slices.ContainsFunc(records, func(r store.Record) bool { return r.Confirm != nil })
+	names, known := store.NamesOfLogs(batch.Records), map[string]store.Log{}
+	confirms := slices.ContainsFunc(batch.Records, func(r store.Record) bool { return r.Confirm != nil })
 	var present []byte
 	c, err := begin(ctx, l.store.changes, func() *pgx.Batch {
 		b := &pgx.Batch{}
@@ -185,6 +192,8 @@ func (l *ReadLog) commitTo(
 		}
 		return absent, err
 	}
+	growAfterLock(batch, known)
+	records := batch.Records
 	if confirms {
 		records = confirmed(records, present)
 	}
@@ -206,6 +215,15 @@ func (l *ReadLog) commitTo(
 	}
 	l.notes.Written(due)
 	return nil, nil
+}
+
+// growAfterLock adds the records that wait for the locked logs. The generation was read with the locks, so it is too old
+// for a call that a replica has answered since.
+func growAfterLock(batch *queue.Batch, locked map[string]store.Log) {
+	batch.Grow(func(r store.Record) bool {
+		_, ok := locked[r.Log]
+		return ok && r.Confirm == nil
+	})
 }
 
 // noteLate notes what the readers did not wait for.

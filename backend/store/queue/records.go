@@ -5,6 +5,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -12,14 +13,15 @@ import (
 )
 
 // Records lets calls of AppendRecords at the same time share one commit. The first of them is committed at once. What
-// arrives meanwhile forms the next batch. So one caller alone waits for one sync, and many callers share it.
+// arrives meanwhile forms the next batch. So one caller alone waits for one sync, and many callers share it. A Write
+// that waits for a lock takes what has arrived since with Batch.Grow.
 //
 // The fields with capital letters are set before the first call.
 type Records struct {
 	// MaxRecords and MaxBytes limit the records of one commit: a batch has at least one call.
 	MaxRecords, MaxBytes int
-	// Write commits the records of some calls. size is about their bytes.
-	Write func(records []store.Record, calls, size int) error
+	// Write commits the records of a batch, which are at least one.
+	Write func(*Batch) error
 	// Written runs after each batch. Nil does nothing.
 	Written func()
 	// Apart reports whether, after this error for several calls, each call is written alone.
@@ -42,6 +44,50 @@ type appending struct {
 	size    int
 	err     error
 	done    chan struct{} // closed when err is set
+}
+
+// Batch is what one commit adds.
+type Batch struct {
+	Records []store.Record
+	Calls   int // that share the commit
+	Size    int // about the bytes of the records
+
+	queue   *Records // nil if no other call may share the commit
+	members []*appending
+}
+
+func (b *Batch) add(a *appending) {
+	b.Records, b.Calls, b.Size = append(b.Records, a.records...), b.Calls+1, b.Size+a.size
+	b.members = append(b.members, a)
+}
+
+// take adds a call if the batch has room for it. It only removes a call whose context has ended: its caller has left.
+func (b *Batch) take(a *appending) (taken bool) {
+	if a.ctx.Err() != nil {
+		return true
+	}
+	if b.Calls > 0 && (len(b.Records)+len(a.records) > b.queue.MaxRecords || b.Size+a.size > b.queue.MaxBytes) {
+		return false
+	}
+	b.add(a)
+	return true
+}
+
+// Grow adds the calls that wait and whose records all fit, within the limits. The others keep their order, and are
+// first in the next batch.
+func (b *Batch) Grow(fits func(store.Record) bool) {
+	if b.queue == nil {
+		return
+	}
+	unfit := func(r store.Record) bool { return !fits(r) }
+	b.queue.mu.Lock()
+	defer b.queue.mu.Unlock()
+	b.queue.waiting = slices.DeleteFunc(b.queue.waiting, func(a *appending) bool {
+		if slices.ContainsFunc(a.records, unfit) {
+			return false
+		}
+		return b.take(a)
+	})
 }
 
 // Append adds records, all or none, and returns when they are committed.
@@ -89,11 +135,11 @@ func (q *Records) Waiting() int {
 // writeBatches writes what waits until nothing waits any more.
 func (q *Records) writeBatches() {
 	for {
-		batch := q.next()
-		if batch == nil {
+		b := q.next()
+		if b == nil {
 			return
 		}
-		q.answer(batch)
+		q.answer(b)
 		if q.Written != nil {
 			q.Written()
 		}
@@ -101,80 +147,63 @@ func (q *Records) writeBatches() {
 }
 
 // next removes the calls of the next batch, or returns nil if none waits.
-func (q *Records) next() []*appending {
+func (q *Records) next() *Batch {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n, records, size := 0, 0, 0
-	for _, a := range q.waiting {
-		records, size = records+len(a.records), size+a.size
-		if n > 0 && (records > q.MaxRecords || size > q.MaxBytes) {
-			break
-		}
-		n++
-	}
-	if n == 0 {
+	if len(q.waiting) == 0 {
 		q.waiting, q.writing = nil, false
 		if q.idle.L != nil {
 			q.idle.Broadcast()
 		}
 		return nil
 	}
-	batch := q.waiting[:n:n]
+	b := &Batch{queue: q}
+	n := 0
+	for n < len(q.waiting) && b.take(q.waiting[n]) {
+		n++
+	}
 	q.waiting = q.waiting[n:]
-	return batch
+	return b
 }
 
 // answer writes a batch and ends its calls, even if the driver panics.
-func (q *Records) answer(batch []*appending) {
+func (q *Records) answer(b *Batch) {
 	defer func() {
 		if p := recover(); p != nil {
-			for _, a := range batch {
+			for _, a := range b.members {
 				a.err = backend.Errorf(backend.CodeInternal, "writing records to %s: %v", q.Place, p)
 			}
 		}
-		for _, a := range batch {
+		for _, a := range b.members {
 			close(a.done)
 		}
 	}()
-	wanted := make([]*appending, 0, len(batch))
-	for _, a := range batch {
-		if a.err = q.Ended(a.ctx.Err()); a.err == nil { // otherwise its caller has left
-			wanted = append(wanted, a)
-		}
-	}
-	q.writeEach(wanted)
+	q.writeEach(b)
 }
 
 // writeEach writes calls in one commit. If that fails, it can write each in its own, so that one call does not make the
 // others fail. A call that fails because of the disk makes all later ones fail too, because the disk will not have
 // changed.
-func (q *Records) writeEach(batch []*appending) {
-	err := q.write(batch)
-	if err == nil || len(batch) <= 1 || !q.Apart(err) {
-		for _, a := range batch {
+func (q *Records) writeEach(b *Batch) {
+	if b.Calls == 0 {
+		return
+	}
+	err := q.Write(b)
+	if err == nil || b.Calls == 1 || !q.Apart(err) {
+		for _, a := range b.members {
 			a.err = err
 		}
 		return
 	}
 	err = nil
-	for _, a := range batch {
+	for _, a := range b.members {
 		if a.err = err; err != nil {
 			continue
 		}
-		if a.err = q.write([]*appending{a}); a.err != nil && !errors.Is(a.err, backend.ErrCorrupt) {
+		one := &Batch{}
+		one.add(a)
+		if a.err = q.Write(one); a.err != nil && !errors.Is(a.err, backend.ErrCorrupt) {
 			err = a.err
 		}
 	}
-}
-
-func (q *Records) write(batch []*appending) error {
-	var records []store.Record
-	size := 0
-	for _, a := range batch {
-		records, size = append(records, a.records...), size+a.size
-	}
-	if len(batch) == 0 {
-		return nil
-	}
-	return q.Write(records, len(batch), size)
 }

@@ -188,17 +188,17 @@ func (l *ReadLog) written() {
 
 // write commits calls in one transaction. The connection is closed after an error: what a failed sync has left on the
 // disk is unknown, and a new connection reads it again. If the notes are in the way, the records are written without.
-func (l *ReadLog) write(records []store.Record, calls, size int) error {
-	due := l.notes.Due(records)
-	err := l.commit(records, due.Soon)
+func (l *ReadLog) write(b *queue.Batch) error {
+	due := l.notes.Due(b.Records)
+	err := l.commit(b.Records, due.Soon)
 	if err == nil {
 		l.notes.Written(due)
 	} else if due.Soon != nil {
-		err = l.commit(records, nil)
+		err = l.commit(b.Records, nil)
 	}
 	if err == nil {
-		l.size += size
-		l.commits.Count(calls)
+		l.size += b.Size
+		l.commits.Count(b.Calls)
 	}
 	return err
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/queue"
 )
 
@@ -44,7 +43,7 @@ func OpenReadLogReadOnly(ctx context.Context, path, deployment string, options .
 	}
 	l := &ReadLog{store: s}
 	l.queue = queue.Records{Ended: s.translate, Place: s.path,
-		Write: func([]store.Record, int, int) error { return s.checkWritable() }}
+		Write: func(*queue.Batch) error { return s.checkWritable() }}
 	return l, l.checkDeployment(deployment)
 }
 
