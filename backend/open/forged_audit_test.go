@@ -154,11 +154,37 @@ func TestALogAndItsStateCannotBeRemoved(t *testing.T) {
 				!f.forge(t, `DELETE FROM sealed_state WHERE name LIKE 'log/`+prefix+`s/_%'`) {
 				t.Fatal("the forger changed nothing")
 			}
-			want := "the projects: it does not say which logs have begun: a state was removed or put back outside Pouncet"
+			want := "the projects: it does not say which logs have begun: " +
+				"a state was changed, removed or put back outside Pouncet"
 			if got := verifyAudit(t, f.folder); got != want {
 				t.Errorf("the check finds %q, want %q", got, want)
 			}
 		})
+	}
+}
+
+// A check of the audit log says what happened to the states that say which logs have begun.
+func TestChangedStatesOfLogsAreToldApart(t *testing.T) {
+	f := newForgery(t)
+	f.work(t, 3)
+	original := f.read(t)
+	const differs = "the projects: it does not say which logs have begun: " +
+		"a state was changed, removed or put back outside Pouncet"
+	for statement, want := range map[string]string{
+		`UPDATE sealed_state SET sealed = zeroblob(length(sealed)) WHERE name = 'projects'`: "the projects: its state was " +
+			"changed outside Pouncet",
+		`DELETE FROM sealed_state WHERE name = 'projects'`: "the projects: its state was removed outside Pouncet",
+		`UPDATE sealed_state SET sealed = zeroblob(length(sealed)) WHERE name = 'log/changes/'`: "the audit log of " +
+			"changes of the deployment: its state was changed outside Pouncet\n" + differs,
+		`UPDATE sealed_state SET sealed = zeroblob(length(sealed)) WHERE name = 'access'`: differs,
+	} {
+		f.replace(t, databaseName, original)
+		if !f.forge(t, statement) {
+			t.Fatalf("the forger changed nothing: %s", statement)
+		}
+		if got := verifyAudit(t, f.folder); got != want {
+			t.Errorf("after %s the check finds %q, want %q", statement, got, want)
+		}
 	}
 }
 
@@ -333,7 +359,7 @@ func TestAcceptALogWithAChangedState(t *testing.T) {
 	f := newForgery(t)
 	f.work(t, 3)
 	if !f.forge(t, `DELETE FROM change_log; DELETE FROM change_record; DELETE FROM change_tile;
-		UPDATE sealed_state SET sealed = x'00' WHERE name LIKE 'log/changes/%'`) {
+		UPDATE sealed_state SET sealed = x'00' WHERE name = 'log/changes/'`) {
 		t.Fatal("the forger changed nothing")
 	}
 	parts, err := open.Embedded(t.Context(), open.Config{Path: f.folder})

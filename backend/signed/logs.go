@@ -30,7 +30,7 @@ const (
 	logBeganAgain  = "it began again since the checkpoint"
 	logHasNoRow    = "its head was removed outside Pouncet"
 	logRemoved     = "all its records were removed outside Pouncet"
-	statesDiffer   = "it does not say which logs have begun: a state was removed or put back outside Pouncet"
+	statesDiffer   = "it does not say which logs have begun: a state was changed, removed or put back outside Pouncet"
 	maxLogFindings = 100 // of one log
 )
 

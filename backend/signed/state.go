@@ -139,7 +139,8 @@ func stateLabel(name string) string {
 		return "the generation"
 	}
 	if log, ok := strings.CutPrefix(name, logPrefix); ok {
-		return "the audit log of " + log
+		kind, owner, _ := strings.Cut(log, "/")
+		return "the audit log of " + kind + " of " + ownerOfLog(owner)
 	}
 	return "project " + strings.TrimPrefix(name, projectPrefix)
 }
