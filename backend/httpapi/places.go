@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,7 +81,42 @@ func (p *Places) without(text string) string {
 		text = strings.ReplaceAll(text, f+string(filepath.Separator), "")
 		text = withoutFolder(text, f)
 	}
-	return text
+	return withoutEndpoints(text)
+}
+
+// withoutEndpoints replaces the endpoint in each URI of a KMS key, which names a host.
+func withoutEndpoints(text string) string {
+	const scheme = "aws-kms:"
+	var out strings.Builder
+	for {
+		before, after, ok := strings.Cut(text, scheme)
+		out.WriteString(before)
+		if !ok {
+			return out.String()
+		}
+		uri := after
+		if end := strings.IndexAny(after, " \t\n\"'"); end >= 0 {
+			uri = after[:end]
+		}
+		uri = strings.TrimRight(uri, ":;,.)")
+		out.WriteString(scheme + withoutEndpoint(uri))
+		text = after[len(uri):]
+	}
+}
+
+func withoutEndpoint(uri string) string {
+	path, query, ok := strings.Cut(uri, "?")
+	if !ok {
+		return uri
+	}
+	parameters := strings.Split(query, "&")
+	for i, p := range parameters {
+		name, _, _ := strings.Cut(p, "=")
+		if plain, err := url.QueryUnescape(name); err != nil || plain == "endpoint" {
+			parameters[i] = "endpoint=…"
+		}
+	}
+	return path + "?" + strings.Join(parameters, "&")
 }
 
 // withoutFolder replaces a folder by its last part, wherever its name ends there.

@@ -102,6 +102,12 @@ func TestErrorsNameNoHosts(t *testing.T) {
 		"KMS key k cannot be reached: dial: the name server does not answer":          quoting(unanswered),
 		"KMS key k cannot be reached: its certificate is not valid":                   quoting(untrusted),
 		"KMS key k cannot be reached: dial: it failed":                                quoting(odd),
+		`KMS keys aws-kms:///a?endpoint=… and "aws-kms:///b?region=r&endpoint=…": no`: backend.Errorf(
+			backend.CodeUnavailable, `KMS keys aws-kms:///a?%%65ndpoint=https%%3A%%2F%%2Fkms.internal and `+
+				`"aws-kms:///b?region=r&endpoint=http://kms.internal:80": no`),
+		"KMS key aws-kms:///alias/c?endpoint=…: the response of https://… is incomplete": backend.Errorf(
+			backend.CodeUnavailable, "KMS key aws-kms:///alias/c?endpoint=https://kms.internal: "+
+				"the response of https://… is incomplete"),
 	} {
 		var reported error
 		hidden := httpapi.NewPlaces(func(err error) { reported = err })

@@ -130,8 +130,8 @@ func (s *Store) classifyState(state string) *backend.Error {
 			return backend.Errorf(backend.CodeUnavailable, "database %s holds no data of Pouncet", s.name).WithHint(hintReplica)
 		}
 		return s.changedError("a table or a column is missing")
-	case noSuchStatement, statementExists: // the replica is not asked at the start
-		return s.poolerError()
+	case noSuchStatement, statementExists: // the replica is not asked at the start, and a pooler can be set up anew
+		return s.poolerError(backend.CodeUnavailable)
 	case noDatabase:
 		return backend.Errorf(backend.CodeUnavailable, "database %s does not exist", s.name).
 			WithHint("create it: CREATE DATABASE; or correct the URL")

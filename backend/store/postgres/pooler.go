@@ -63,13 +63,13 @@ func (s *Store) compareSessions(ctx context.Context, c, other *pgx.Conn, session
 	for range tries {
 		if _, err := other.Exec(ctx, "BEGIN READ ONLY"); err != nil {
 			if sqlState(err) == protocolViolation { // the pooler allows no transaction
-				return s.poolerError()
+				return s.poolerError(backend.CodeInvalid)
 			}
 			return s.beginError(ctx, err)
 		}
 		taken, err := sessionOf(ctx, other)
 		if err == nil && taken == session {
-			return s.poolerError()
+			return s.poolerError(backend.CodeInvalid)
 		}
 		if err == nil {
 			taken, err = sessionOf(ctx, c)
@@ -81,7 +81,7 @@ func (s *Store) compareSessions(ctx context.Context, c, other *pgx.Conn, session
 			return s.beginError(ctx, err)
 		}
 		if taken != session {
-			return s.poolerError()
+			return s.poolerError(backend.CodeInvalid)
 		}
 	}
 	return nil
@@ -93,8 +93,9 @@ func sessionOf(ctx context.Context, c *pgx.Conn) (session uint32, err error) {
 	return session, err
 }
 
-func (s *Store) poolerError() *backend.Error {
-	return backend.Errorf(backend.CodeInvalid,
+// poolerError has the code invalid when a server starts, and unavailable for a call, which is not at fault.
+func (s *Store) poolerError(code backend.Code) *backend.Error {
+	return backend.Errorf(code,
 		"database %s is behind a connection pooler that gives each transaction another session", s.name).
 		WithHint("set pool_mode = session in PgBouncer, or use the URL of PostgreSQL itself")
 }

@@ -105,7 +105,7 @@ func TestAReplicaBehindAPoolerWithoutSessionsIsReported(t *testing.T) {
 	if _, err := other.Exec(t.Context(), "BEGIN"); err != nil { // takes the session that was used last
 		t.Fatal(err)
 	}
-	wantPooler(t, look(), backend.ErrInvalid, "gives each transaction another session", "pool_mode = session")
+	wantPooler(t, look(), backend.ErrUnavailable, "gives each transaction another session", "pool_mode = session")
 }
 
 func wantPooler(t *testing.T, err, want error, says ...string) {
