@@ -93,6 +93,12 @@ func sessionOf(ctx context.Context, c *pgx.Conn) (session uint32, err error) {
 	return session, err
 }
 
+// isPooler reports whether a prepared statement is in another session than the one that has prepared it.
+func isPooler(err error) bool {
+	state := sqlState(err)
+	return state == noSuchStatement || state == statementExists
+}
+
 // poolerError has the code invalid when a server starts, and unavailable for a call, which is not at fault.
 func (s *Store) poolerError(code backend.Code) *backend.Error {
 	return backend.Errorf(code,

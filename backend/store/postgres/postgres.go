@@ -116,6 +116,9 @@ func connect(ctx context.Context, address string, known schema) (*Store, error) 
 	}
 	if err != nil {
 		_ = s.Close() // nothing was written
+		if isPooler(err) {
+			err = s.poolerError(backend.CodeInvalid)
+		}
 		return nil, err
 	}
 	return s, nil
