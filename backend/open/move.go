@@ -263,44 +263,61 @@ func (m *move) finish(ctx context.Context) error {
 	return audit.Moved(withLocalUser(ctx), m.to, nil, m.from.Location(), m.to.Location())
 }
 
-// UndoMove makes the source of a move that is not complete usable again, and empties the target. A nil target means
-// that nothing was written there.
-func UndoMove(ctx context.Context, from transfer.Source, to transfer.Target) error {
-	if to != nil {
-		if to.Deployment() != from.Deployment() {
-			return backend.Errorf(backend.CodeConflict, "%s holds another backend than %s", to.Location(), from.Location()).
-				WithHint("name the location of the unfinished move: pouncet move --undo --to LOCATION")
-		}
-		progress, err := to.Progress(ctx)
-		if err != nil {
-			return err
-		}
-		if progress == transfer.Active {
-			return backend.Errorf(backend.CodeConflict, "the move to %s is complete", to.Location()).
-				WithHint("repeat the command without --undo, which marks the source; to go back, move it from there")
-		}
-		if err := to.Discard(ctx); err != nil {
-			return err
-		}
-	}
-	return from.Return(ctx)
+// Undo says which move is undone.
+type Undo struct {
+	From transfer.Source
+	Left bool            // the source was left
+	To   transfer.Target // nil if the location holds nothing
+	// Gone says that the target does not exist any more. Otherwise a source that was left has a target, so a location that
+	// holds nothing is not the target.
+	Gone bool
 }
 
-// MoveSource opens the folder of an embedded backend that is being moved, for UndoMove.
-func MoveSource(ctx context.Context, c Config) (transfer.Source, error) {
+// UndoMove makes the source of a move that is not complete usable again, and empties the target. The source comes
+// first: a target that is not complete can never be used, so an undo that was interrupted can be repeated.
+func UndoMove(ctx context.Context, u Undo) error {
+	if u.To == nil {
+		if u.Left && !u.Gone {
+			return backend.Errorf(backend.CodeConflict, "the location holds no part of the backend in %s; nothing was changed",
+				u.From.Location()).WithHint("name the location of the unfinished move: pouncet move --undo --to LOCATION; if " +
+				"its database was deleted, add --force")
+		}
+		return u.From.Return(ctx)
+	}
+	if u.To.Deployment() != u.From.Deployment() {
+		return backend.Errorf(backend.CodeConflict, "%s holds another backend than %s", u.To.Location(),
+			u.From.Location()).WithHint("name the location of the unfinished move: pouncet move --undo --to LOCATION")
+	}
+	progress, err := u.To.Progress(ctx)
+	if err != nil {
+		return err
+	}
+	if progress == transfer.Active {
+		return backend.Errorf(backend.CodeConflict, "the move to %s is complete", u.To.Location()).
+			WithHint("repeat the command without --undo, which marks the source; to go back, move it from there")
+	}
+	if err := u.From.Return(ctx); err != nil {
+		return err
+	}
+	return u.To.Discard(ctx)
+}
+
+// MoveSource opens the folder of an embedded backend that is being moved, for UndoMove. It reports whether the folder
+// was left.
+func MoveSource(ctx context.Context, c Config) (from transfer.Source, left bool, err error) {
 	folder, err := Locate(c)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	return filesIn(ctx, folder)
 }
 
 // MoveTarget opens the folder into which a backend is being moved, for UndoMove. ErrNotFound means that it has none.
 func MoveTarget(ctx context.Context, folder string) (transfer.Target, error) {
-	return filesIn(ctx, folder)
+	f, _, err := filesIn(ctx, folder)
+	return f, err
 }
 
-func filesIn(ctx context.Context, folder string) (sqlite.Files, error) {
-	f, _, err := sqlite.OpenForTransfer(ctx, filepath.Join(folder, databaseFile), filepath.Join(folder, readsFile))
-	return f, err
+func filesIn(ctx context.Context, folder string) (f sqlite.Files, left bool, err error) {
+	return sqlite.OpenForTransfer(ctx, filepath.Join(folder, databaseFile), filepath.Join(folder, readsFile))
 }

@@ -447,6 +447,11 @@ func TestAMoveNeedsAnEmptyTarget(t *testing.T) {
 	_ = b.Close()
 }
 
+// undiscarded is a target that is not emptied.
+type undiscarded struct{ transfer.Target }
+
+func (undiscarded) Discard(context.Context) error { return errStopped }
+
 func TestAMoveCanBeUndone(t *testing.T) {
 	folder, target := movable(t), filepath.Join(t.TempDir(), "to")
 	calls := 5
@@ -458,21 +463,35 @@ func TestAMoveCanBeUndone(t *testing.T) {
 	if !errors.Is(err, errStopped) {
 		t.Fatal(err)
 	}
-	source, err := open.MoveSource(t.Context(), open.Config{Path: folder})
-	if err != nil {
-		t.Fatal(err)
+	source, left, err := open.MoveSource(t.Context(), open.Config{Path: folder})
+	if err != nil || !left {
+		t.Fatalf("left is %t, %v", left, err)
 	}
 	another := movable(t)
 	rows := tableRows(t, another)
-	if err := open.UndoMove(t.Context(), source, filesOf(t, another)); !errors.Is(err, backend.ErrConflict) {
-		t.Errorf("undoing a move to a place with another backend: %v", err)
+	for name, wrong := range map[string]transfer.Target{"another backend": filesOf(t, another), "nothing": nil} {
+		err := open.UndoMove(t.Context(), open.Undo{From: source, Left: left, To: wrong})
+		if !errors.Is(err, backend.ErrConflict) {
+			t.Errorf("undoing a move to a place with %s: %v", name, err)
+		}
+		if _, err := open.Open(t.Context(), open.Config{Path: folder}); !errors.Is(err, backend.ErrUnavailable) {
+			t.Errorf("the source can be used: %v", err)
+		}
 	}
 	wantRows(t, tableRows(t, another), rows)
-	if _, err := open.Open(t.Context(), open.Config{Path: folder}); !errors.Is(err, backend.ErrUnavailable) {
-		t.Errorf("the source can be used: %v", err)
-	}
-	if err := open.UndoMove(t.Context(), source, filesOf(t, target)); err != nil {
+	undo := open.Undo{From: source, Left: left, To: undiscarded{filesOf(t, target)}}
+	if err := open.UndoMove(t.Context(), undo); !errors.Is(err, errStopped) {
 		t.Fatal(err)
+	}
+	undo = open.Undo{From: source, To: filesOf(t, target)} // the command again
+	if err := open.UndoMove(t.Context(), undo); err != nil {
+		t.Fatal(err)
+	}
+	if err := source.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := open.UndoMove(t.Context(), open.Undo{From: source, Left: true, Gone: true}); err != nil {
+		t.Errorf("undoing a move whose target was deleted: %v", err)
 	}
 	if err := source.Close(); err != nil {
 		t.Fatal(err)

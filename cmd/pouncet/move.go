@@ -21,7 +21,7 @@ import (
 type moveFlags struct {
 	from, to, kmsKey string
 	allowed          []string
-	undo             bool
+	undo, force      bool
 }
 
 func (a *app) moveCommand() *cobra.Command {
@@ -33,7 +33,8 @@ func (a *app) moveCommand() *cobra.Command {
 			"folder. It keeps its deployment id, tokens, versions and audit log.") + "\n\n" +
 			wrap("The target must be empty. From the start of the move nobody can use the source, and until its end nobody can "+
 				"use the target: stop servers first. If the move is interrupted, repeat the same command: it continues. Before "+
-				"its end, --undo makes the source usable again and empties the target. The source is not deleted.") + "\n\n" +
+				"its end, --undo makes the source usable again and empties the target. --undo --force does so if the target was "+
+				"deleted. The source is not deleted.") + "\n\n" +
 			wrap("All rows are compared and verified with their MACs, and each current value is decrypted. --kms-key wraps "+
 				"again the keys that the default KMS key of the folder has wrapped: servers do not have a key file in a "+
 				"folder.") + "\n\n" +
@@ -50,18 +51,10 @@ func (a *app) moveCommand() *cobra.Command {
 	c.Flags().StringArrayVar(&f.allowed, "allow-kms-key", nil,
 		"with --from: `pattern` of the other KMS keys that the backend may use; repeat for more patterns")
 	c.Flags().BoolVar(&f.undo, "undo", false, "undo a move that is not complete")
+	c.Flags().BoolVar(&f.force, "force", false, "with --undo: the target was deleted")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		switch {
-		case f.to == "":
-			return usage(c, "--to is required")
-		case f.from == "" && !isDatabaseURL(f.to):
-			return usage(c, "--to must be the URL of a PostgreSQL database, such as postgres://HOST/NAME")
-		case f.from != "" && isDatabaseURL(f.to):
-			return usage(c, "--to must be a folder if --from is set")
-		case f.from != "" && f.kmsKey == "" && !f.undo:
-			return usage(c, "--kms-key is required with --from")
-		case f.from == "" && len(f.allowed) > 0:
-			return usage(c, "--allow-kms-key requires --from")
+		if err := f.check(c); err != nil {
+			return err
 		}
 		patterns, err := kms.ParsePatterns(f.allowed)
 		if err != nil {
@@ -73,6 +66,25 @@ func (a *app) moveCommand() *cobra.Command {
 		return a.move(c.Context(), f, patterns)
 	}
 	return c
+}
+
+// check refuses flags that do not fit each other.
+func (f moveFlags) check(c *cobra.Command) error {
+	switch {
+	case f.force && !f.undo:
+		return usage(c, "--force requires --undo")
+	case f.to == "":
+		return usage(c, "--to is required")
+	case f.from == "" && !isDatabaseURL(f.to):
+		return usage(c, "--to must be the URL of a PostgreSQL database, such as postgres://HOST/NAME")
+	case f.from != "" && isDatabaseURL(f.to):
+		return usage(c, "--to must be a folder if --from is set")
+	case f.from != "" && f.kmsKey == "" && !f.undo:
+		return usage(c, "--kms-key is required with --from")
+	case f.from == "" && len(f.allowed) > 0:
+		return usage(c, "--allow-kms-key requires --from")
+	}
+	return nil
 }
 
 func isDatabaseURL(s string) bool {
@@ -140,59 +152,54 @@ func moveFromDatabase(ctx context.Context, f moveFlags, o open.MoveOptions) (ope
 }
 
 func (a *app) undoMove(ctx context.Context, f moveFlags) error {
-	source, target, err := a.openMove(ctx, f)
+	u, err := a.openMove(ctx, f)
 	if err != nil {
 		return err
 	}
-	defer source.Close() //nolint:errcheck // everything was committed
-	if target != nil {
-		defer target.Close() //nolint:errcheck // everything was committed
+	defer u.From.Close() //nolint:errcheck // everything was committed
+	if u.To != nil {
+		defer u.To.Close() //nolint:errcheck // everything was committed
 	}
-	if err := open.UndoMove(ctx, source, target); err != nil {
+	if err := open.UndoMove(ctx, u); err != nil {
 		return err
 	}
 	if a.json {
-		a.printJSON(map[string]string{"from": source.Location()})
+		a.printJSON(map[string]string{"from": u.From.Location()})
 	} else {
-		a.println("The backend in " + source.Location() + " can be used again.")
+		a.println("The backend in " + u.From.Location() + " can be used again.")
 	}
 	return nil
 }
 
-// openMove opens the source and the target of a move that began. The target is nil if nothing was written there.
-func (a *app) openMove(ctx context.Context, f moveFlags) (source transfer.Source, target transfer.Target, err error) {
+// openMove opens the source and the target of a move that began.
+func (a *app) openMove(ctx context.Context, f moveFlags) (u open.Undo, err error) {
+	u.Gone = f.force
 	if f.from == "" {
 		config, err := a.embeddedConfig(ctx, movePurpose)
 		if err != nil {
-			return nil, nil, err
+			return u, err
 		}
-		if source, err = open.MoveSource(ctx, config); err != nil {
-			return nil, nil, err
+		if u.From, u.Left, err = open.MoveSource(ctx, config); err != nil {
+			return u, err
 		}
 		database, _, err := postgres.OpenForTransfer(ctx, f.to)
-		if err == nil {
-			target = database
-		}
-		return closedUnless(source, target, err)
+		return withTarget(u, database, err)
 	}
-	database, _, err := postgres.OpenForTransfer(ctx, f.from)
-	if err != nil {
-		return nil, nil, err
+	if u.From, u.Left, err = postgres.OpenForTransfer(ctx, f.from); err != nil {
+		return u, err
 	}
-	target, err = open.MoveTarget(ctx, f.to)
-	return closedUnless(database, target, err)
+	target, err := open.MoveTarget(ctx, f.to)
+	return withTarget(u, target, err)
 }
 
-// closedUnless returns what was opened. It closes the source after an error, other than for a target without data.
-func closedUnless(
-	source transfer.Source, target transfer.Target, err error,
-) (transfer.Source, transfer.Target, error) {
-	if errors.Is(err, backend.ErrNotFound) {
-		return source, nil, nil
+// withTarget adds the target, unless err says that there are no data. After another error, it closes the source.
+func withTarget(u open.Undo, target transfer.Target, err error) (open.Undo, error) {
+	switch {
+	case err == nil:
+		u.To = target
+	case !errors.Is(err, backend.ErrNotFound):
+		_ = u.From.Close() // nothing was written
+		return u, err
 	}
-	if err != nil {
-		_ = source.Close() // nothing was written
-		return nil, nil, err
-	}
-	return source, target, nil
+	return u, nil
 }
