@@ -130,7 +130,7 @@ func (s *Store) classifyState(state string) *backend.Error {
 			return backend.Errorf(backend.CodeUnavailable, "database %s holds no data of Pouncet", s.name).WithHint(hintReplica)
 		}
 		return s.changedError("a table or a column is missing")
-	case noSuchStatement, statementExists: // the replica is not asked at the start, and the settings of a pooler can change
+	case noSuchStatement, statementExists: // the replica is not asked at the start; a pooler can change later
 		return s.poolerError(backend.CodeUnavailable)
 	case noDatabase:
 		return backend.Errorf(backend.CodeUnavailable, "database %s does not exist", s.name).
