@@ -30,10 +30,12 @@ func Register(s *site.Site) {
 	s.Handle("POST "+site.Root+"p/{project}/secret/{id}/tags", setTag)
 }
 
-// mostVersions is how many versions the page lists, and mostUses how many positions at once.
+// mostVersions is how many versions the page lists, and mostUses how many positions at once. For these it reads
+// mostPages pages of positions, because those of entries of the other kind with this name are among them.
 const (
 	mostVersions = 20
 	mostUses     = 100
+	mostPages    = 20
 )
 
 // details is what the page shows.
@@ -182,17 +184,14 @@ func (d *details) addRecords(q *site.Request, place *site.Place) error {
 }
 
 // Uses lists positions in registered files that name an entry, after a cursor. It returns the cursor of the following
-// ones; "" for none.
+// ones; "" for none. It can return a cursor and no position: then the first ones are all of the other kind.
 func Uses(q *site.Request, o backend.Object, after string) (out []backend.Object, next string, err error) {
 	query := backend.Query{Kind: backend.KindUsage, Project: o.Project, Name: o.Name, Cursor: after}
 	if o.Environment != backend.AnyEnvironment {
 		query.Environment = o.Environment
 	}
-	for first := true; first || next != "" && len(out) < mostUses; first = false {
-		query.Limit, query.Cursor = mostUses-len(out), next
-		if first {
-			query.Cursor = after
-		}
+	for pages := 0; pages == 0 || next != "" && len(out) < mostUses && pages < mostPages; pages++ {
+		query.Limit = mostUses - len(out)
 		got, err := q.Query(query)
 		if err != nil {
 			return nil, "", err
@@ -202,7 +201,7 @@ func Uses(q *site.Request, o backend.Object, after string) (out []backend.Object
 				out = append(out, u)
 			}
 		}
-		next = got.Next
+		next, query.Cursor = got.Next, got.Next
 	}
 	slices.SortFunc(out, backend.CompareUsages)
 	return out, next, nil
