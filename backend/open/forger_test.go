@@ -42,9 +42,8 @@ var unprotected = map[string]string{
 	"object_id.":                "CheckIntegrity compares it with the objects: TestForgerChangesTheIDs",
 	"environment_key.created_at of deployment":     "config.json names the deployment key, so its time decides nothing",
 	"environment_key.deployment_mac of deployment": "config.json names the deployment key: it has no MAC",
-	"last_resolved.":      "only reports show it; who can write it can also delete it",
-	"comparison.":         "they count wrong guesses of a day; who can write them can also delete them",
-	"idempotency_record.": "doctor --storage does not check them; each is deleted after a day",
+	"last_resolved.": "only reports show it; who can write it can also delete it",
+	"comparison.":    "they count wrong guesses of a day; who can write them can also delete them",
 }
 
 // forgery is a database that holds at least one row of each type, as a file.

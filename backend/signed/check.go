@@ -32,13 +32,14 @@ type Finding struct {
 
 // The problems of a Finding.
 const (
-	rowChanged    = "its row was changed outside Pouncet"
-	rowsMissing   = "a row was removed or put back outside Pouncet"
-	stateMissing  = "its state was removed outside Pouncet"
-	stateChanged  = "its state was changed outside Pouncet"
-	stateReplaced = "its state was replaced by an older one"
-	stateOrphaned = "it does not exist, but its state does"
-	rowReturned   = "it was deleted, and its row was put back outside Pouncet: delete it again"
+	rowChanged         = "its row was changed outside Pouncet"
+	rowsMissing        = "a row was removed or put back outside Pouncet"
+	stateMissing       = "its state was removed outside Pouncet"
+	stateChanged       = "its state was changed outside Pouncet"
+	stateReplaced      = "its state was replaced by an older one"
+	stateOrphaned      = "it does not exist, but its state does"
+	idempotencyChanged = "its row was changed outside Pouncet; it is removed after a day"
+	rowReturned        = "it was deleted, and its row was put back outside Pouncet: delete it again"
 )
 
 // Verify compares all rows with their MACs and with the states, in one read transaction. It takes about 10 µs for each
@@ -57,7 +58,7 @@ func (s *Store) Verify(ctx context.Context) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(c.found) == 0 {
+	if !slices.ContainsFunc(c.found, isAcceptable) {
 		s.raiseSeen(counted.timeline, c.counters)
 	}
 	return c.found, nil
@@ -101,11 +102,39 @@ func check(ctx context.Context, inner store.Tx, keys *signers, seen map[string]u
 	}
 	c.checkStates(states, seen)
 	c.tellAccess()
+	if err := c.checkIdempotency(ctx, inner); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(c.found, func(a, b Finding) int {
 		return cmp.Or(strings.Compare(a.Project, b.Project), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name),
 			strings.Compare(a.ID, b.ID))
 	})
 	return c, nil
+}
+
+// recordPage is the number of idempotency records that are in memory at the same time. Each holds up to 16 MiB, and
+// nearly all hold few bytes.
+const recordPage = 20
+
+// checkIdempotency compares the records of idempotency keys with their MACs. They are in no sum, and are never signed
+// again: a changed one could be an outcome that no call had, or a session.
+func (c *checker) checkIdempotency(ctx context.Context, inner store.Tx) error {
+	after := ""
+	for {
+		records, err := inner.ScanIdempotencyRecords(ctx, after, recordPage)
+		if err != nil {
+			return err
+		}
+		for _, r := range records {
+			if after = r.Key; !c.signers.isGenuine(c.signers.idempotencyRecord(r), r.DeploymentMAC) {
+				c.found = append(c.found, Finding{Kind: "idempotency record", Name: r.Key, Problem: idempotencyChanged,
+					Damaged: true})
+			}
+		}
+		if len(records) < recordPage {
+			return nil
+		}
+	}
 }
 
 // add counts a row, with the summands of its present MAC and of the MAC that it should have.
@@ -311,8 +340,12 @@ func (s *Store) Accept(ctx context.Context) ([]Finding, error) {
 	var c *checker
 	var saved map[string]uint64
 	err = s.Store.Update(ctx, func(inner store.Tx) (err error) {
-		if c, err = check(ctx, inner, keys, counted.seen); err != nil || len(c.found) == 0 {
+		if c, err = check(ctx, inner, keys, counted.seen); err != nil {
 			return err
+		}
+		c.found = slices.DeleteFunc(c.found, func(f Finding) bool { return !isAcceptable(f) })
+		if len(c.found) == 0 {
+			return nil
 		}
 		saved, err = c.write(ctx, inner, counted)
 		return err
@@ -323,6 +356,8 @@ func (s *Store) Accept(ctx context.Context) ([]Finding, error) {
 	s.raiseCommitted(saved)
 	return c.found, nil
 }
+
+func isAcceptable(f Finding) bool { return !f.Damaged }
 
 // write signs the rows whose MAC is wrong, and writes new states. It returns their counters.
 func (c *checker) write(ctx context.Context, inner store.Tx, counted *counters) (map[string]uint64, error) {

@@ -5,15 +5,17 @@ package signed_test
 import (
 	"database/sql"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// doctor --storage does not check these records, so no hint may say that it shows what was changed.
+// Accepting does not sign these records, so no hint may lead to it.
 func TestAForgedIdempotencyRecordIsRefusedWithARemedy(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
@@ -32,6 +34,14 @@ func TestAForgedIdempotencyRecordIsRefusedWithARemedy(t *testing.T) {
 	defer db.Close()
 	if _, err := db.ExecContext(t.Context(), `UPDATE idempotency_record SET at = at + 1`); err != nil {
 		t.Fatal(err)
+	}
+	want := signed.Finding{Kind: "idempotency record", Name: "k", Damaged: true,
+		Problem: "its row was changed outside Pouncet; it is removed after a day"}
+	if found, err := s.(*signed.Store).Verify(t.Context()); err != nil || !slices.Equal(found, []signed.Finding{want}) {
+		t.Errorf("the check finds %+v, %v", found, err)
+	}
+	if found, err := s.(*signed.Store).Accept(t.Context()); err != nil || len(found) > 0 {
+		t.Errorf("accepting has signed %+v, %v", found, err)
 	}
 	for hint, read := range map[string]func(store.Tx) error{
 		"use another idempotency key": func(tx store.Tx) error {

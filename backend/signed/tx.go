@@ -483,7 +483,7 @@ func (t *tx) IdempotencyRecord(ctx context.Context, key string) (store.Idempoten
 	return r, err
 }
 
-// untrustedRecord has other hints than the rows, because doctor --storage does not check the records.
+// untrustedRecord has other hints than the rows, because accepting does not sign the records.
 func untrustedRecord(key, hint string) error {
 	return backend.Errorf(backend.CodeCorrupt, "the record of idempotency key %s cannot be trusted: its row was changed "+
 		"outside Pouncet", backend.Quote(key)).WithHint("%s", hint)

@@ -176,6 +176,9 @@ type Tx interface {
 	// not end with the byte 255.
 	IdempotencyRecords(ctx context.Context, prefix string, limit, maxBytes int) ([]IdempotencyRecord, error)
 
+	// ScanIdempotencyRecords returns up to limit records whose keys come after a key, sorted by key.
+	ScanIdempotencyRecords(ctx context.Context, after string, limit int) ([]IdempotencyRecord, error)
+
 	// Comparisons returns how many comparisons AddComparison has counted.
 	Comparisons(ctx context.Context, k ComparisonKey) (int, error)
 

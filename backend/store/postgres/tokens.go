@@ -99,10 +99,22 @@ func (t *tx) SaveIdempotencyRecord(ctx context.Context, r store.IdempotencyRecor
 func (t *tx) IdempotencyRecords(
 	ctx context.Context, prefix string, limit, maxBytes int,
 ) ([]store.IdempotencyRecord, error) {
-	var out []store.IdempotencyRecord
-	err := t.query(ctx, `SELECT key, request, outcome, at, deployment_mac FROM idempotency_record
-		WHERE key >= $1 AND key < $2 AND length(outcome) <= $4 ORDER BY at DESC, key LIMIT $3`,
-		[]any{prefix, store.AfterPrefix(prefix), limit, maxBytes}, func(row pgx.Rows) error {
+	return t.idempotencyRecords(ctx, `key >= $1 AND key < $2 AND length(outcome) <= $4 ORDER BY at DESC, key LIMIT $3`,
+		prefix, store.AfterPrefix(prefix), limit, maxBytes)
+}
+
+// ScanIdempotencyRecords implements store.Tx.
+func (t *tx) ScanIdempotencyRecords(
+	ctx context.Context, after string, limit int,
+) ([]store.IdempotencyRecord, error) {
+	return t.idempotencyRecords(ctx, `key > $1 ORDER BY key LIMIT $2`, after, limit)
+}
+
+func (t *tx) idempotencyRecords(
+	ctx context.Context, which string, args ...any,
+) (out []store.IdempotencyRecord, err error) {
+	err = t.query(ctx, `SELECT key, request, outcome, at, deployment_mac FROM idempotency_record WHERE `+which, args,
+		func(row pgx.Rows) error {
 			var r store.IdempotencyRecord
 			var at int64
 			err := row.Scan(&r.Key, &r.Request, &r.Outcome, &at, &r.DeploymentMAC)

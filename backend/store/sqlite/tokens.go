@@ -95,10 +95,22 @@ func (t *tx) SaveIdempotencyRecord(ctx context.Context, r store.IdempotencyRecor
 func (t *tx) IdempotencyRecords(
 	ctx context.Context, prefix string, limit, maxBytes int,
 ) ([]store.IdempotencyRecord, error) {
-	var out []store.IdempotencyRecord
-	err := t.query(ctx, `SELECT key, request, outcome, at, deployment_mac FROM idempotency_record
-		WHERE key >= ? AND key < ? AND length(outcome) <= ? ORDER BY at DESC, key LIMIT ?`,
-		[]any{prefix, store.AfterPrefix(prefix), maxBytes, limit}, func(row scanner) error {
+	return t.idempotencyRecords(ctx, `key >= ? AND key < ? AND length(outcome) <= ? ORDER BY at DESC, key LIMIT ?`,
+		prefix, store.AfterPrefix(prefix), maxBytes, limit)
+}
+
+// ScanIdempotencyRecords implements store.Tx.
+func (t *tx) ScanIdempotencyRecords(
+	ctx context.Context, after string, limit int,
+) ([]store.IdempotencyRecord, error) {
+	return t.idempotencyRecords(ctx, `key > ? ORDER BY key LIMIT ?`, after, limit)
+}
+
+func (t *tx) idempotencyRecords(
+	ctx context.Context, which string, args ...any,
+) (out []store.IdempotencyRecord, err error) {
+	err = t.query(ctx, `SELECT key, request, outcome, at, deployment_mac FROM idempotency_record WHERE `+which, args,
+		func(row scanner) error {
 			var r store.IdempotencyRecord
 			err := row.Scan(&r.Key, &r.Request, &r.Outcome, micros{&r.At}, &r.DeploymentMAC)
 			out = append(out, r)

@@ -193,6 +193,27 @@ var keyTests = []test{
 			})
 		}
 	}},
+	{"idempotency records are scanned by key", func(e env) {
+		for _, key := range []string{"b", "a", "c", "é"} {
+			e.saveIdempotencyRecord(store.IdempotencyRecord{Key: key, Outcome: []byte(key), At: testTime}, testTime)
+		}
+		for after, want := range map[string]string{"": "a b", "a": "b c", "c": "é", "é": ""} {
+			e.view(func(ctx context.Context, tx store.Tx) error {
+				got, err := tx.ScanIdempotencyRecords(ctx, after, 2)
+				var keys []string
+				for _, r := range got {
+					keys = append(keys, r.Key)
+					if string(r.Outcome) != r.Key || !r.At.Equal(testTime) {
+						e.Errorf("the record is %+v", r)
+					}
+				}
+				if all := strings.Join(keys, " "); err != nil || all != want {
+					e.Errorf("after %q the keys are %q (%v), want %q", after, all, err, want)
+				}
+				return nil
+			})
+		}
+	}},
 	{"comparisons are counted by day, principal and object, until another day", func(e env) {
 		first := store.ComparisonKey{Day: "2026-11-25", Principal: "p", Object: "o"}
 		others := []store.ComparisonKey{first, first, first}
