@@ -5,6 +5,7 @@ package planning_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -410,6 +411,64 @@ var orderCases = []orderCase{
 		},
 	},
 	{
+		name: "a list of environments becomes shorter at its beginning, and each secret stays in its environment",
+		before: []backend.Change{
+			of(shop, made(backend.KindEnvironment, "", "e1")), of(shop, made(backend.KindEnvironment, "", "e2")),
+			of(shop, made(backend.KindEnvironment, "", "e3")), of(shop, made(backend.KindSecret, "e1", "s1")),
+			of(shop, made(backend.KindSecret, "e2", "s2")), of(shop, made(backend.KindSecret, "e3", "s3")),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			e := []int{0, 1, 2}
+			return []planned{
+				{update(o["environment e1"], made(backend.KindEnvironment, "", "e2")), nil},
+				{update(o["environment e2"], made(backend.KindEnvironment, "", "e3")), nil},
+				{deletion(o["environment e3"]), nil},
+				{update(o["secret s1"], made(backend.KindSecret, "e2", "s1")), e},
+				{update(o["secret s2"], made(backend.KindSecret, "e3", "s2")), e},
+				{deletion(o["secret s3"]), nil},
+			}
+		},
+	},
+	{
+		name: "a list of types becomes shorter at its beginning, and each secret keeps its type",
+		before: []backend.Change{
+			of(shop, made(backend.KindSecretType, "", "t1")), of(shop, made(backend.KindSecretType, "", "t2")),
+			of(shop, made(backend.KindSecretType, "", "t3")), of(shop, typed("t1", made(backend.KindSecret, "dev", "s1"))),
+			of(shop, typed("t2", made(backend.KindSecret, "dev", "s2"))),
+			of(shop, typed("t3", made(backend.KindSecret, "dev", "s3"))),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			t := []int{0, 1, 2}
+			return []planned{
+				{update(o["secret_type t1"], made(backend.KindSecretType, "", "t2")), nil},
+				{update(o["secret_type t2"], made(backend.KindSecretType, "", "t3")), nil},
+				{deletion(o["secret_type t3"]), nil},
+				{update(o["secret s1"], typed("t2", made(backend.KindSecret, "dev", "s1"))), t},
+				{update(o["secret s2"], typed("t3", made(backend.KindSecret, "dev", "s2"))), t},
+				{deletion(o["secret s3"]), nil},
+			}
+		},
+	},
+	{
+		name: "a list of projects becomes shorter at its beginning, and each secret stays in its project",
+		before: []backend.Change{
+			of(shop, made(backend.KindProject, "", "p1")), of(shop, made(backend.KindProject, "", "p2")),
+			of(shop, made(backend.KindProject, "", "p3")), of(shop, in("p1", made(backend.KindSecret, "*", "s1"))),
+			of(shop, in("p2", made(backend.KindSecret, "*", "s2"))), of(shop, in("p3", made(backend.KindSecret, "*", "s3"))),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			p := []int{0, 1, 2}
+			return []planned{
+				{update(o["project p1"], made(backend.KindProject, "", "p2")), nil},
+				{update(o["project p2"], made(backend.KindProject, "", "p3")), nil},
+				{deletion(o["project p3"]), nil},
+				{update(o["secret s1"], in("p2", made(backend.KindSecret, "*", "s1"))), p},
+				{update(o["secret s2"], in("p3", made(backend.KindSecret, "*", "s2"))), p},
+				{deletion(o["secret s3"]), nil},
+			}
+		},
+	},
+	{
 		name:   "a replaced environment has a new secret",
 		before: []backend.Change{of(shop, made(backend.KindEnvironment, "", "e"))},
 		plan: func(o map[string]backend.Object) []planned {
@@ -424,11 +483,18 @@ func TestPlanDoesNotDependOnTheOrder(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s, objects := world(t, c.before)
 			plan := c.plan(objects)
+			var inFirstOrder []string
 			permutations(len(plan), func(order []int) {
 				if !follows(plan, order) {
 					return
 				}
-				errs := planIn(t, s, plan, order)
+				answers, errs := planIn(t, s, plan, order)
+				if inFirstOrder == nil {
+					inFirstOrder = answers
+				}
+				if c.refused == "" && !slices.Equal(answers, inFirstOrder) {
+					t.Errorf("in the order %v, the answers are %q, and in the first order %q", order, answers, inFirstOrder)
+				}
 				if c.refused == "" && len(errs) > 0 {
 					t.Errorf("in the order %v, the plan is refused: %v", order, errs)
 				}
@@ -512,10 +578,11 @@ func follows(plan []planned, order []int) bool {
 	return true
 }
 
-// planIn plans in an order, and returns the errors.
-func planIn(t *testing.T, s backend.Service, plan []planned, order []int) (errs []string) {
+// planIn plans in an order. It returns what each creation and update does, and the errors.
+func planIn(t *testing.T, s backend.Service, plan []planned, order []int) (answers, errs []string) {
 	t.Helper()
 	p := planning.New(s, shop, true)
+	answers = make([]string, len(plan))
 	for _, i := range order {
 		check := plan[i].check
 		if id := check.Change.ID; id != "" {
@@ -525,6 +592,9 @@ func planIn(t *testing.T, s backend.Service, plan []planned, order []int) (errs 
 		if err != nil {
 			t.Fatal(err)
 		}
+		if check.Change.Op != backend.OpDelete { // Terraform shows nothing of what a deletion does
+			answers[i] = fmt.Sprint(result.Outcome.Action, result.Outcome.Changed)
+		}
 		for _, e := range result.Errors {
 			errs = append(errs, e.Message)
 			if check.Change.Op != backend.OpDelete && strings.Contains(e.Hint, "force") {
@@ -532,7 +602,7 @@ func planIn(t *testing.T, s backend.Service, plan []planned, order []int) (errs 
 			}
 		}
 	}
-	return errs
+	return answers, errs
 }
 
 // permutations calls f with every order of n numbers.

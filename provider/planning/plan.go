@@ -155,13 +155,14 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 	if check.Replaces != "" {
 		preceding = append(preceding, p.deletionBefore(c, check.Replaces))
 	}
-	outcome, broken, err := p.dryRun(ctx, preceding, p.rightsWithIDs(c))
+	withIDs := p.withIDsOfRenamed(c)
+	outcome, broken, err := p.dryRun(ctx, preceding, withIDs)
 	if err == nil && lacksLinked(broken) {
 		// The plan may create the secret.
-		outcome, broken, err = p.dryRun(ctx, p.otherChanges(c, ""), c)
+		outcome, broken, err = p.dryRun(ctx, p.otherChanges(c, ""), withIDs)
 	}
 	if err == nil && broken != nil && broken.Code == backend.CodeExists {
-		outcome, broken, err = p.dryRunWithoutHolder(ctx, preceding, p.rightsWithIDs(c), outcome, broken)
+		outcome, broken, err = p.dryRunWithoutHolder(ctx, preceding, withIDs, outcome, broken)
 	}
 	old := outcome.Displaced
 	var leaves *backend.Object

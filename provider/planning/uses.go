@@ -269,12 +269,9 @@ func (p *Plan) containerChanges(of backend.Change) []backend.Change {
 	return out
 }
 
-// rightsWithIDs returns a binding or a group that names what the plan renames by its id. In the dry run, another object
-// can still have the new name.
-func (p *Plan) rightsWithIDs(c backend.Change) backend.Change {
-	if c.Grant == nil && c.Members == nil {
-		return c
-	}
+// withIDsOfRenamed returns a change that names what the plan renames by its id. In the dry run, another object can
+// still have the new name.
+func (p *Plan) withIDsOfRenamed(c backend.Change) backend.Change {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.withIDs(c)
