@@ -56,7 +56,11 @@ func (*rotateSecret) Schema(_ context.Context, _ action.SchemaRequest, resp *act
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Lets the backend generate a new random value for a secret, which nobody sees. The " +
 			"previous value remains available as version `previous`, so that both are accepted during a rotation. " +
-			"Requires Terraform 1.14 or later.",
+			"Requires Terraform 1.14 or later.\n\n" +
+			"A resource that takes over the value of the secret (`at_version`) gets the new value in the same apply if the " +
+			"action has the event `before_update` of the secret, or of a resource that the secret refers to. With " +
+			"`after_update`, Terraform can apply that resource before the action. It then gets the new value in the next " +
+			"apply.",
 		Attributes: map[string]schema.Attribute{
 			"id": schema.StringAttribute{
 				Optional: true, MarkdownDescription: "UUID of the secret. Either `id`, or `name` and `environment`, " +

@@ -182,3 +182,35 @@ resource "pouncet_secret" "s" {
 	w.converges(10)
 	w.has("e", "s", "v")
 }
+
+// The same holds for an environment that another block renames, although the secret exists and no block names a project.
+func TestEnvironmentThatAnotherProviderBlockRenames(t *testing.T) {
+	w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // one process for each provider block
+	config := func(name string) {
+		w.config(fmt.Sprintf(`
+provider "pouncet" {
+  alias         = "inner"
+  path          = %q
+  configuration = "shop"
+}
+resource "pouncet_environment" "e" { name = %q }
+resource "pouncet_secret" "s" {
+  provider    = pouncet.inner
+  environment = pouncet_environment.e.name
+  name        = "s"
+  value_wo    = "v"
+}`, w.Data(), name))
+	}
+	config("e")
+	w.applies("-target=pouncet_environment.e")
+	w.converges(10)
+	config("f")
+	out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color"))
+	if !strings.Contains(out, `Environment "f" does not exist`) ||
+		!strings.Contains(out, "terraform apply -target=ADDRESS") {
+		t.Errorf("the error does not name the way out:\n%s", out)
+	}
+	w.applies("-target=pouncet_environment.e")
+	w.converges(10)
+	w.has("f", "s", "v")
+}

@@ -28,14 +28,14 @@ func (o *objectResource) withTerraformHint(err error, c backend.Change) error {
 	case errors.Is(err, backend.ErrNotFound) && c.Op == backend.OpUpdate && backend.AsError(err).Attribute == "name":
 		e := *backend.AsError(err)
 		return e.WithHint("it was deleted outside Terraform; run terraform plan without -refresh=false")
-	case errors.Is(err, backend.ErrNotFound) && c.Op != backend.OpDelete && o.session.ProjectInBlock &&
-		slices.Contains([]string{"environment", "type"}, backend.AsError(err).Attribute):
+	case errors.Is(err, backend.ErrNotFound) && (c.Op == backend.OpCreate && o.session.ProjectInBlock ||
+		c.Op == backend.OpUpdate) && slices.Contains([]string{"environment", "type"}, backend.AsError(err).Attribute):
 		e := *backend.AsError(err)
 		if e.Hint != "" {
 			e.Hint += "; "
 		}
-		return e.WithHint("%sif another provider block of this configuration creates it, use one block for both, or apply "+
-			"that first: terraform apply -target=ADDRESS", e.Hint)
+		return e.WithHint("%sif another provider block of this configuration creates or renames it, use one block for both, "+
+			"or apply that first: terraform apply -target=ADDRESS", e.Hint)
 	case errors.Is(err, backend.ErrDenied) && backend.AsError(err).Attribute == "protected":
 		e := *backend.AsError(err)
 		if c.Kind == backend.KindSecret {

@@ -132,8 +132,9 @@ func TestRotationBeforeAnUpdate(t *testing.T) {
 	}
 }
 
-// "Rotate on deployment": an action rotates a secret before its own update, or after the update of something that its
-// description refers to. The copy of the value follows in the same apply.
+// "Rotate on deployment": an action rotates a secret before its own update, or before or after the update of something
+// that its description refers to. A copy of the value follows in the same apply, unless the action comes after the
+// update: Terraform does not let the copy wait for it.
 func TestRotationByAction(t *testing.T) {
 	w := newOrdinary(t)
 	if version := w.Must("version", "-json"); !regexp.MustCompile(`"terraform_version": "1\.(1[4-9]|[2-9]\d)`).MatchString(
@@ -146,23 +147,33 @@ func TestRotationByAction(t *testing.T) {
 	}
 	config := func(release int) {
 		w.config(fmt.Sprintf(`
-resource "terraform_data" "release" {
-  input = %d
-  %s
+resource "terraform_data" "before" {
+  input = %[1]d
+  %[2]s
+}
+resource "terraform_data" "after" {
+  input = %[1]d
+  %[3]s
 }
 resource "pouncet_secret" "own" {
   name        = "own"
   environment = "dev"
   generate    = {}
-  description = "release %d"
-  %s
+  description = "release %[1]d"
+  %[4]s
+}
+resource "pouncet_secret" "later" {
+  name        = "later"
+  environment = "dev"
+  generate    = {}
+  description = "release ${terraform_data.after.output}"
 }
 resource "pouncet_secret" "s" {
   name          = "s"
   environment   = "dev"
   generate      = {}
   rotation_days = 30
-  description   = "release ${terraform_data.release.output}"
+  description   = "release ${terraform_data.before.output}"
 }
 ephemeral "pouncet_secret_value" "s" {
   name        = pouncet_secret.s.name
@@ -180,23 +191,30 @@ action "pouncet_rotate_secret" "own" {
     environment = "dev"
   }
 }
+action "pouncet_rotate_secret" "later" {
+  config {
+    name        = "later"
+    environment = "dev"
+  }
+}
 action "pouncet_rotate_secret" "s" {
   config {
     name        = "s"
     environment = "dev"
   }
-}`, release, trigger("after_update", "s"), release, trigger("before_update", "own")))
+}`, release, trigger("before_update", "s"), trigger("after_update", "later"), trigger("before_update", "own")))
 	}
 	seen := map[string]bool{}
-	for release := range 3 {
+	for release, parallelism := range []int{10, 1, 10, 1} {
 		config(release)
-		w.converges(10)
+		w.converges(parallelism)
 		value := w.pouncet("resolve", "s", "--env", "dev")
 		w.has("dev", "copy", value)
 		own := w.pouncet("resolve", "own", "--env", "dev")
-		if seen[value] || seen[own] {
+		later := w.pouncet("resolve", "later", "--env", "dev")
+		if seen[value] || seen[own] || seen[later] {
 			t.Error("a release did not rotate the secrets")
 		}
-		seen[value], seen[own] = true, true
+		seen[value], seen[own], seen[later] = true, true, true
 	}
 }
