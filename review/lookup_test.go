@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
@@ -30,11 +30,7 @@ func (c *countingService) Query(ctx context.Context, q backend.Query) (backend.P
 // The entries are random.
 func TestCatalogAndEngineResolveToTheSameEntry(t *testing.T) {
 	ctx := context.Background()
-	b, err := open.Open(ctx, open.Config{Path: t.TempDir() + "/.pouncet", CreateIfAbsent: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
+	b := opentest.Open(t)
 	random := rand.New(rand.NewPCG(1, 2))
 	environments := []string{"dev", "prod", backend.AnyEnvironment}
 	scopes := []string{backend.ProjectScope, "app/a", "pipeline/p"}

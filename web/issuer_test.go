@@ -21,6 +21,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/oidc"
 	"github.com/pouncet/terraform-provider-pouncet/backend/oidc/oidctest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 	"github.com/pouncet/terraform-provider-pouncet/web"
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
 )
@@ -39,9 +40,7 @@ const ada = "ada@example.com"
 func newCompany(t *testing.T) *company {
 	t.Helper()
 	config := open.Config{Path: filepath.Join(t.TempDir(), ".pouncet")}
-	if _, err := open.Init(t.Context(), config); err != nil {
-		t.Fatal(err)
-	}
+	opentest.Init(t, config)
 	parts, err := open.Embedded(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open/onpostgres"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 	"github.com/pouncet/terraform-provider-pouncet/web"
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
@@ -29,9 +30,7 @@ func TestMain(m *testing.M) { os.Exit(postgrestest.Run(m)) }
 func newServers(t *testing.T) (first, second *dashboard) {
 	t.Helper()
 	config := open.Config{Path: filepath.Join(t.TempDir(), ".pouncet")}
-	if _, err := open.Init(t.Context(), config); err != nil {
-		t.Fatal(err)
-	}
+	opentest.Init(t, config)
 	return serversOf(t, func() (*open.Parts, error) { return open.Embedded(t.Context(), config) })
 }
 

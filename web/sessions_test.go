@@ -17,6 +17,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
 )
 
@@ -99,9 +100,7 @@ func (forgetful) Note(context.Context, string, []byte) error {
 // TestPeopleSignInAlthoughTheirSessionCannotBeNoted has a full disk. The server that knows the session lists it.
 func TestPeopleSignInAlthoughTheirSessionCannotBeNoted(t *testing.T) {
 	config := open.Config{Path: filepath.Join(t.TempDir(), ".pouncet")}
-	if _, err := open.Init(t.Context(), config); err != nil {
-		t.Fatal(err)
-	}
+	opentest.Init(t, config)
 	parts, err := open.Embedded(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)

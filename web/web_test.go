@@ -14,7 +14,6 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -23,6 +22,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 	"github.com/pouncet/terraform-provider-pouncet/web"
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
 )
@@ -44,12 +44,7 @@ type dashboard struct {
 // newDashboard returns a dashboard with the environments dev and prod and a secret in dev. It may change the options.
 func newDashboard(t *testing.T, change ...func(*site.Options)) *dashboard {
 	t.Helper()
-	b, err := open.Open(context.Background(), open.Config{Path: filepath.Join(t.TempDir(), ".pouncet"),
-		CreateIfAbsent: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.Close() })
+	b := opentest.Open(t)
 	d := &dashboard{T: t, service: b, now: time.Now()}
 	d.codes = site.NewCodes(open.LocalUser(), func() time.Time { return d.now })
 	o := site.Options{Service: b, Identity: d.codes, Audit: b.Log(), Rights: b.Rights, CheckHost: true,

@@ -11,15 +11,14 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
 // TestAListOfSessionsIsLimited has more sessions than a list shows, and rows that are too large for one.
 func TestAListOfSessionsIsLimited(t *testing.T) {
 	config := open.Config{Path: filepath.Join(t.TempDir(), ".pouncet")}
-	if _, err := open.Init(t.Context(), config); err != nil {
-		t.Fatal(err)
-	}
+	opentest.Init(t, config)
 	parts, err := open.Embedded(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/servicetest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
@@ -25,9 +26,7 @@ func embedded(t testing.TB, c open.Config) *open.Parts {
 	if c.Path == "" {
 		c.Path = filepath.Join(t.TempDir(), "data")
 	}
-	if _, err := open.Init(context.Background(), c); err != nil {
-		t.Fatal(err)
-	}
+	opentest.Init(t, c)
 	parts, err := open.Embedded(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ package gather_test
 
 import (
 	"context"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"sync"
@@ -12,17 +11,13 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/gather"
-	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/servicetest"
 )
 
 func engine(t *testing.T) backend.Service {
 	t.Helper()
-	b, err := open.Open(context.Background(), open.Config{Path: filepath.Join(t.TempDir(), "data"), CreateIfAbsent: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.Close() })
+	b := opentest.Open(t)
 	return b
 }
 

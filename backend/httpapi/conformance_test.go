@@ -16,6 +16,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open/onpostgres"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/servicetest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/storetest"
@@ -33,10 +34,7 @@ func TestConformance(t *testing.T) {
 func TestAccess(t *testing.T) {
 	servicetest.RunAccessAgain(t, func(t *testing.T) (backend.Service, func(string) backend.Service) {
 		c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
-		made, err := open.Init(context.Background(), c)
-		if err != nil {
-			t.Fatal(err)
-		}
+		made := opentest.Init(t, c)
 		token, err := os.ReadFile(made.TokenFile)
 		if err != nil {
 			t.Fatal(err)
@@ -133,10 +131,7 @@ func TestAccessOnPostgreSQL(t *testing.T) {
 func stack(t testing.TB) backend.Service {
 	t.Helper()
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
-	made, err := open.Init(context.Background(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	made := opentest.Init(t, c)
 	token, err := os.ReadFile(made.TokenFile)
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 )
 
 // The names are equally long, so that a response to one can be compared with a response to the other.
@@ -101,10 +102,7 @@ func (p *places) tryAll(role backend.Role, token string) {
 
 func newPlaces(t *testing.T) *places {
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
-	made, err := open.Init(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
+	made := opentest.Init(t, c)
 	token, err := os.ReadFile(made.TokenFile)
 	if err != nil {
 		t.Fatal(err)

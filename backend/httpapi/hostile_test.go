@@ -26,6 +26,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
@@ -273,9 +274,7 @@ func startHostile(t *testing.T) *hostileServer {
 func (h *hostileServer) fill(t *testing.T) {
 	t.Helper()
 	c := open.Config{Path: h.home}
-	if _, err := open.Init(context.Background(), c); err != nil {
-		t.Fatal(err)
-	}
+	opentest.Init(t, c)
 	parts, err := open.Embedded(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)

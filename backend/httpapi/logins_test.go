@@ -20,6 +20,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
@@ -53,10 +54,7 @@ func (u *countedUses) NoteUsed(ctx context.Context, token string, use store.Reso
 
 func newLoginServer(t *testing.T) *loginServer {
 	t.Helper()
-	made, err := open.Init(t.Context(), open.Config{Path: filepath.Join(t.TempDir(), "data")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	made := opentest.Init(t, open.Config{Path: filepath.Join(t.TempDir(), "data")})
 	token, err := os.ReadFile(made.TokenFile)
 	if err != nil {
 		t.Fatal(err)

@@ -24,6 +24,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/oidc/oidctest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open/onpostgres"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 )
 
@@ -53,14 +54,13 @@ func onBoth(t *testing.T, run func(f *fixture)) {
 }
 
 func sqlite(t *testing.T) (both [2]*open.Parts) {
-	made, err := open.Init(t.Context(), open.Config{Path: filepath.Join(t.TempDir(), "data")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	made := opentest.Init(t, open.Config{Path: filepath.Join(t.TempDir(), "data")})
 	for i := range both {
-		if both[i], err = open.Embedded(t.Context(), open.Config{Path: made.Path}); err != nil {
+		parts, err := open.Embedded(t.Context(), open.Config{Path: made.Path})
+		if err != nil {
 			t.Fatal(err)
 		}
+		both[i] = parts
 	}
 	return both
 }

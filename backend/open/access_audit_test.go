@@ -11,14 +11,13 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 )
 
 // The record of a binding says what it gives to whom, also after its deletion.
 func TestRecordsSayWhoWasGivenWhat(t *testing.T) {
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
-	if _, err := open.Init(context.Background(), c); err != nil {
-		t.Fatal(err)
-	}
+	opentest.Init(t, c)
 	parts, err := open.Embedded(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)

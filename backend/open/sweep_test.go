@@ -11,15 +11,14 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
 // A server that nobody changes ends recovery windows too: when it starts, and then at every interval.
 func TestKeepSwept(t *testing.T) {
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
-	if _, err := open.Init(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
+	opentest.Init(t, c)
 	parts, err := open.Embedded(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)

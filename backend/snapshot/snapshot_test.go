@@ -15,6 +15,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/servicetest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/snapshot"
 )
@@ -22,9 +23,7 @@ import (
 func engine(t *testing.T) backend.Service {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "data")
-	if _, err := open.Init(context.Background(), open.Config{Path: path}); err != nil {
-		t.Fatal(err)
-	}
+	opentest.Init(t, open.Config{Path: path})
 	parts, err := open.Embedded(context.Background(), open.Config{Path: path})
 	if err != nil {
 		t.Fatal(err)

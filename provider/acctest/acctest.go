@@ -14,6 +14,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 )
 
 // Backend is the embedded backend of one test.
@@ -54,15 +55,14 @@ func NewAlone(t *testing.T) *Backend {
 	t.Helper()
 	unsetVariables()
 	b := &Backend{Path: filepath.Join(t.TempDir(), "data"), t: t}
-	if _, err := open.Init(context.Background(), open.Config{Path: b.Path}); err != nil {
-		t.Fatal(err)
-	}
-	b.Apply(
-		backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "dev"},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "prod"},
-	)
+	template.CopyTo(t, b.Path)
 	return b
 }
+
+var template = &opentest.Template{Changes: []backend.Change{
+	{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "dev"},
+	{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "prod"},
+}}
 
 // Config returns a Terraform configuration that uses this backend.
 func (b *Backend) Config(body string) string {

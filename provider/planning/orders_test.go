@@ -6,13 +6,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/opentest"
 	"github.com/pouncet/terraform-provider-pouncet/provider/planning"
 )
 
@@ -546,11 +545,7 @@ func TestReplacedContainerHasNoFormerName(t *testing.T) {
 func world(t *testing.T, before []backend.Change) (backend.Service, map[string]backend.Object) {
 	t.Helper()
 	ctx := context.Background()
-	s, err := open.Open(ctx, open.Config{Path: filepath.Join(t.TempDir(), "data"), CreateIfAbsent: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := opentest.Open(t)
 	set := append([]backend.Change{
 		made(backend.KindEnvironment, "", "dev"), made(backend.KindEnvironment, "", "prod"),
 	}, before...)
