@@ -137,14 +137,16 @@ func rulesTable() string {
 	return b.String()
 }
 
-// wrap breaks a paragraph of help into lines for a terminal.
+// wrap breaks a paragraph of help into lines for a terminal. Every command calls it for the help of all commands, so it
+// allocates only its result.
 func wrap(text string) string {
 	const width = 80
 	var b strings.Builder
+	b.Grow(len(text))
 	column := 0
-	for i, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		switch {
-		case i == 0:
+		case b.Len() == 0:
 		case column+1+len(word) > width:
 			b.WriteString("\n")
 			column = 0
