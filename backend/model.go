@@ -147,7 +147,7 @@ type Object struct {
 	LastResolvedBy string    `json:"last_resolved_by,omitempty"`
 
 	// Version: it has the id, name and place of its secret, its number in Version, the key of the type that its value was
-	// checked against in Type, and those of the Tags that name it. CreatedBy is the name of the principal that wrote it.
+	// checked against in Type, and in Tags the tags that name it. CreatedBy is the name of the principal that wrote it.
 	Note      string `json:"note,omitempty"`
 	CreatedBy string `json:"created_by,omitempty"`
 	Client    string `json:"client,omitempty"` // the program that wrote it, such as "pouncet/1.0.0"
@@ -163,8 +163,8 @@ type Object struct {
 	// Scoped value.
 	Link *Link `json:"link,omitempty"`
 
-	// Usage: its position, and the source that registered it. Its name is that of
-	// the entry. A registration reports the number of its usages.
+	// Usage: its position, and the source that registered it. It has the name
+	// of the entry. A registration reports the number of its usages.
 	Usage  *Usage `json:"usage,omitempty"`
 	Source string `json:"source,omitempty"`
 	Usages *int   `json:"usages,omitempty"`
@@ -178,8 +178,8 @@ type Object struct {
 
 	// Binding: Attributes.Grant. Its names are the present ones.
 
-	// Record: the record itself. Its name is the verb, CreatedAt its time, and CreatedBy and Role are those of the
-	// principal. Project is the name of the project whose log it is in, or the id of one that does not exist any more.
+	// Record: the record itself. Its name is the verb, CreatedAt its time, CreatedBy the principal, and Role the role of
+	// the principal. Project is the name of the project whose log it is in, or the id of one that does not exist any more.
 	Record *Record `json:"record,omitempty"`
 
 	// Token.
@@ -189,8 +189,8 @@ type Object struct {
 	// add a token.
 	Migrated bool `json:"migrated,omitempty"`
 	// LastUsedAt is when a call with the token was last accepted, to within two minutes, and LastUsedFrom is the IP
-	// address of the caller. Queries for tokens return them, except for those of a caller for its own token. They are zero
-	// for a token that was not used since it was created, or since this version of Pouncet notes it.
+	// address of the caller. Queries for tokens return them, but a caller that asks for its own token does not get them.
+	// They are zero for a token that was not used since it was created, or since this version of Pouncet notes it.
 	LastUsedAt   time.Time `json:"last_used_at,omitzero"`
 	LastUsedFrom string    `json:"last_used_from,omitempty"`
 }

@@ -39,9 +39,9 @@ func (p Principal) Recipient() string {
 	return ToToken + p.ID
 }
 
-// Budget names whose limits p uses up: its trust's, those of the token that MadeBy names, or its own. Somebody who can
-// push a branch chooses the subject of a pipeline, and a token can make others, so limits of a subject or of a single
-// token could be multiplied.
+// Budget names whose limits p uses up: the limits of its trust, of the token that MadeBy names, or of p. Somebody who
+// can push a branch chooses the subject of a pipeline, and a token can make others, so limits of a subject or of a
+// single token could be multiplied.
 func (p Principal) Budget() string { return cmp.Or(p.Trust, p.MadeBy, p.ID, p.Name) }
 
 // PrincipalKind says who acts.

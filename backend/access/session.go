@@ -175,8 +175,8 @@ func (t *trusts) keep(generation []byte, rows map[string]store.Object) {
 	t.generation, t.rows = generation, rows
 }
 
-// trustFilter selects a trust, or all of them. The rows are checked with all that decide about rights: one that was
-// removed or put back outside Pouncet may be that of a trust.
+// trustFilter selects a trust, or all of them. The rows are checked together with all other rows that decide about
+// rights: a row that was removed or put back outside Pouncet may have been a trust.
 func trustFilter(id string) store.Filter {
 	return store.Filter{Kind: backend.KindTrust, Project: stored.DeploymentKey, ID: id}
 }

@@ -13,9 +13,9 @@ import (
 
 // The answer to a change tells whether the given value equals the stored one. For a principal that may not have the
 // stored value, each answer is a guess. The wrong guesses of a day are counted, for each principal and secret, unless
-// the set is committed: then the guess has replaced the value. The wrong guesses of a token are counted with those of
-// the tokens that it made, and those of all subjects of a trust together. Beyond the limit, the engine does not
-// compare. It answers as if the values differed, and sets Unchecked in the outcome of a dry run.
+// the set is committed: then the guess has replaced the value. A token and the tokens that it made share one count, and
+// so do all subjects of a trust. Beyond the limit, the engine does not compare. It answers as if the values differed,
+// and sets Unchecked in the outcome of a dry run.
 
 // DefaultMaxDifferences is the default of Options.MaxDifferences.
 const DefaultMaxDifferences = 100

@@ -265,8 +265,8 @@ func object(o store.Object, in *project) (backend.Object, error) {
 	return out, nil
 }
 
-// isEnvironment reports whether a row is that of an environment, also of a deleted
-// one. Its MAC covers the name of its project.
+// isEnvironment reports whether a row describes an environment or a deleted environment. The MAC of the row covers the
+// name of its project.
 func isEnvironment(k backend.Kind) bool { return formerKind(k) == backend.KindEnvironment }
 
 // isEntry reports whether objects of the kind have an environment and a scope.

@@ -390,8 +390,7 @@ func (r *run) secretFollows(p *project, name, owner string) (bool, error) {
 	return false, nil
 }
 
-// retake returns the attributes with which an object is created again, before
-// those of the change are set.
+// retake returns the attributes of an object that is created again, before the attributes of the change are set.
 func (a attributes) retake() attributes {
 	return attributes{held: held{Quiet: a.Quiet, Incarnation: a.Incarnation + 1}}
 }

@@ -303,9 +303,10 @@ func managing(op backend.Op) []backend.Right {
 	return []backend.Right{backend.RightManage}
 }
 
-// allowProtection refuses to protect an environment, or to take its protection off. Both change what the bindings that
-// do not name it give, also those of others and, for the first and the last protected environment, at what all
-// environments share. at is the place of the environment.
+// allowProtection checks whether the caller may protect an environment, or take its protection off. Both change what
+// the bindings give that do not name the environment. These can be bindings of others. For the first and the last
+// protected environment, they also change the rights to what all environments share. at is the place of the
+// environment.
 func (r *run) allowProtection(in *project, name string, at backend.Place, protect bool) error {
 	if r.unrestricted() || r.isTrial() && r.access.Everywhere(backend.RightCompare) {
 		return nil

@@ -40,8 +40,7 @@ func deletedKind(k backend.Kind) (backend.Kind, bool) {
 	return backend.Kind(was), ok
 }
 
-// formerKind returns the kind that a deleted or kept row had, and that of any
-// other row.
+// formerKind returns the kind of a row. If the row was deleted or kept, it is the kind that the row had before.
 func formerKind(k backend.Kind) backend.Kind {
 	was, _ := deletedKind(k)
 	return backend.Kind(strings.TrimPrefix(string(was), stored.KeptKind))

@@ -165,8 +165,8 @@ func (e *Engine) tryMerged(
 	return m, outcomes, nil
 }
 
-// try makes a list of changes in a transaction that is rolled back: those of an earlier trial or, if that is nil, those
-// of the draft and of the set.
+// try makes a list of changes in a transaction that is rolled back. The changes come from the earlier trial. If there
+// is none, they come from the draft and from the set.
 func (e *Engine) try(ctx context.Context, set backend.ChangeSet, call *applyCall, earlier *trial) (*trial, error) {
 	for {
 		t := &trial{}

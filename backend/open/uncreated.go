@@ -54,8 +54,7 @@ func NewUncreated(c Config) (*Uncreated, error) {
 	return &Uncreated{config: c}, nil
 }
 
-// createsAbove reports whether the creation of the backend's folder also creates the folder in which that of the key
-// file is.
+// createsAbove reports whether the creation of the backend's folder also creates the parent of the key file's folder.
 func createsAbove(folder, keyFile string) bool {
 	rel, err := filepath.Rel(filepath.Dir(filepath.Dir(keyFile)), folder)
 	return err == nil && rel != "." && !strings.HasPrefix(rel, "..")

@@ -9,9 +9,9 @@
 //
 // # Limits
 //
-// The operator names the targets, never a caller. An address holds no credentials: those of a bucket come from the
-// AWS environment, and a webhook verifies the signature of the checkpoint. An address can be a secret, such as the
-// address of some webhooks, so messages have only its host.
+// The operator names the targets, never a caller. An address holds no credentials: the credentials of a bucket come
+// from the AWS environment, and a webhook verifies the signature of the checkpoint. An address can be a secret, such as
+// the address of some webhooks, so messages have only its host.
 package push
 
 import (

@@ -84,8 +84,9 @@ func New(s store.Store, keys *envelope.Keyring, w envelope.WrappedKey) *Store {
 // transaction.
 func (s *Store) Report(report func(error)) { s.report = report }
 
-// OnDelete sets what is called after a transaction, with the ids of the secrets of a project that it has deleted for
-// good, and with those of tokens under the project store.UsedTokens. Call it before the first transaction.
+// OnDelete sets what is called after a transaction with the ids of the secrets of a project that it has deleted for
+// good. For deleted tokens, it is called with the project store.UsedTokens and their ids. Call it before the first
+// transaction.
 func (s *Store) OnDelete(f func(ctx context.Context, project string, secrets []string)) {
 	s.deleted = f
 }

@@ -54,8 +54,8 @@ type Store interface {
 }
 
 // ResolvedNotes say when values of secrets were last returned, and to whom, and when tokens were last used.
-// AppendRecords writes those of secrets: see Record.Resolved. A secret can have been resolved up to backend.ResolvedLag
-// after its note.
+// AppendRecords writes the notes of secrets: see Record.Resolved. A secret can have been resolved up to
+// backend.ResolvedLag after its note.
 type ResolvedNotes interface {
 	// LastResolved returns the notes of secrets of a project, by the ids of the secrets. Secrets without a note are left
 	// out. since is when the notes begin.
@@ -171,9 +171,9 @@ type Tx interface {
 	// IdempotencyRecord returns the record with this key. ErrNotFound means that there is none.
 	IdempotencyRecord(ctx context.Context, key string) (IdempotencyRecord, error)
 
-	// IdempotencyRecords returns the latest records whose keys begin with a prefix, the latest first, and those of the
-	// same time by key. It leaves out those whose outcome has more than maxBytes. The prefix must not be empty and must
-	// not end with the byte 255.
+	// IdempotencyRecords returns the latest records whose keys begin with a prefix, the latest first. Records of
+	// the same time are ordered by key. It leaves out records whose outcome has more than maxBytes. The prefix must not be
+	// empty and must not end with the byte 255.
 	IdempotencyRecords(ctx context.Context, prefix string, limit, maxBytes int) ([]IdempotencyRecord, error)
 
 	// ScanIdempotencyRecords returns up to limit records whose keys come after a key, sorted by key.
@@ -192,8 +192,8 @@ type Tx interface {
 	Generation(ctx context.Context) ([]byte, error)
 
 	// ProjectContents returns a state whose bytes differ after every change of an object, version or environment key of a
-	// project, and never return: that of the project, or another one that differs more often. It is like Contents: nil in
-	// an Update, and if nothing may be kept.
+	// project, and never return. It is the state of the project, or a state that changes more often. It is like Contents:
+	// nil in an Update, and if nothing may be kept.
 	ProjectContents(ctx context.Context, project string) (State, error)
 	// Contents returns the state with the name ContentsState in a View, and nil in an Update. It is like Generation: its
 	// bytes differ after every change of an object, version, environment key or token.
@@ -340,7 +340,7 @@ type Filter struct {
 	BeforeName string // selects the names that sort before it
 
 	// Regions selects the objects that are in one of the regions, at most MaxRegions; nil selects all. It is for View: in
-	// a transaction that has exchanged names, it can select by those of before.
+	// a transaction that has exchanged names, it can select by the names before the exchange.
 	Regions *Regions
 
 	// AfterName and AfterID continue a listing after the object with this name and id.

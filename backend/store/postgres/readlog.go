@@ -235,8 +235,8 @@ func (l *ReadLog) noteLate() {
 	}
 }
 
-// confirmed returns the records without those of calls that a replica has answered under another generation than the
-// present one.
+// confirmed returns the records of all calls, except calls that a replica has answered under another generation than
+// the present one.
 func confirmed(records []store.Record, present []byte) []store.Record {
 	var out []store.Record
 	for _, r := range records {

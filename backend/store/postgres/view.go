@@ -47,8 +47,8 @@ func (s *Store) view(ctx context.Context, more func(*tx, *pgx.Batch), f func(sto
 	return s.checkTimeline(read)
 }
 
-// errMoved ends the function of viewStates, which then runs again: the states that it has used are not those of the
-// snapshot from which it wants to read more.
+// errMoved ends the function of viewStates, which then runs again: the states that it has used belong to an
+// earlier snapshot than the one from which it wants to read more.
 var errMoved = errors.New("the database has changed since the states were read")
 
 // viewStates runs f with states that calls have read together. Its transaction begins when f reads anything else.

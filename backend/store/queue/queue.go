@@ -241,8 +241,8 @@ func (b *batch) runOther(m *member) {
 	m.ended = false
 }
 
-// finish gives the other members their turns, ends the transaction, and tells them the results. It returns that of the
-// first.
+// finish gives the other members their turns, ends the transaction, and sends them their results. It returns the result
+// of the first member.
 func (b *batch) finish() (first turn) {
 	called := b.members[:1:1]
 	var uncalled []*member // when the transaction was broken
