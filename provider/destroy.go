@@ -16,8 +16,9 @@ import (
 
 // Terraform validates and plans the configuration before it destroys everything. Nothing of that plan is applied, so an
 // error in a resource, data source, ephemeral resource or action must not stop the destroy: it becomes a warning. The
-// packages of these kinds do so with the errors that they find themselves. This file does it with those of validators
-// and plan modifiers, which the framework calls. An error in the provider block stays one: a destroy needs the backend.
+// packages of these kinds do so with the errors that they find themselves. This file does it with the errors of
+// validators and plan modifiers, which the framework calls. An error in the provider block stays an error: a destroy
+// needs the backend.
 
 // beforeDestroy is part of server.
 type beforeDestroy struct {

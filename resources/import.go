@@ -70,8 +70,8 @@ func (o *objectResource) importQuery(
 	return parse(req.ID)
 }
 
-// idQuery returns the query for an object by its id. The project does not restrict it: it says which objects the
-// snapshot fetches together, as those of a list are imported.
+// idQuery returns the query for an object by its id. The project does not restrict the query. It says which objects
+// the snapshot fetches together, because the objects of a list are imported together.
 func (o *objectResource) idQuery(id string) backend.Query {
 	q := backend.Query{ID: id}
 	if o.kind.InProject() {

@@ -27,9 +27,9 @@ func decodeAll(decode decoder, text string) string {
 	return string(out)
 }
 
-// backslash returns the decoder for escapes with a backslash: those of JSON, YAML, C, Python, JavaScript and Go, and of
-// shells, as in 'printf %q'. An escape that they all lack, such as \q, is text. codePoints says what \xe9 is: the byte,
-// as in C, Go and shells, or the character é, as in YAML and JavaScript.
+// backslash returns the decoder for escapes with a backslash. It knows the escapes of JSON, YAML, C, Python, JavaScript
+// and Go, and of shells, as in 'printf %q'. An escape that they all lack, such as \q, is text. codePoints says what
+// \xe9 is: the byte, as in C, Go and shells, or the character é, as in YAML and JavaScript.
 func backslash(codePoints bool) decoder {
 	return func(b []byte, atEnd bool) (int, []byte) {
 		if b[0] != '\\' {

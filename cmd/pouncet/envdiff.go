@@ -31,7 +31,7 @@ const (
 // sideJSON says what a reference finds in one environment.
 type sideJSON struct {
 	Status string `json:"status"` // "set" or "missing"
-	// Of the entry: other places than those of the pair mean that the entry is inherited from there.
+	// The place of the entry. If it is not the place of the pair, the entry is inherited from it.
 	Environment string `json:"environment,omitempty"`
 	Scope       string `json:"scope,omitempty"`
 	ID          string `json:"id,omitempty"`

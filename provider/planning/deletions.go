@@ -17,8 +17,8 @@ type pendingDeletion struct {
 	dependents []backend.Dependent
 }
 
-// checkDeletion checks a deletion and adds it to the plan. Only objects that stay can block it. Of those of this
-// configuration, the plan may still move them away or delete them: recheckDeletions judges them when it sees them.
+// checkDeletion checks a deletion and adds it to the plan. Only objects that stay can block it. The plan may
+// still move or delete objects of this configuration: recheckDeletions judges them when it sees them.
 func (p *Plan) checkDeletion(ctx context.Context, check Check) (Result, error) {
 	c := check.Change
 	c.ManagedBy = &p.owner

@@ -116,7 +116,7 @@ type Result struct {
 	Outcome backend.Outcome
 	// Errors are the rules that the change breaks, alone or together with another change of the plan.
 	Errors []*backend.Error
-	// Judged are those of the errors that another resource of the plan causes.
+	// Judged are the errors in Errors that another resource of the plan causes.
 	Judged []*backend.Error
 	// Warnings are reasons for which the apply may stop.
 	Warnings []*backend.Error
