@@ -25,8 +25,8 @@ type resolved struct {
 	withheld bool // ephemeral_values is "unknown", so the provider has not read the value
 }
 
-// resolve resolves references in one call. A text that Terraform's strings cannot hold as it is, is an error. A binary
-// value is none: base64 can hold it.
+// resolve resolves references in one call. A text that the strings of Terraform would change is an error. A binary
+// value is not an error: base64 can hold it.
 func resolve(ctx context.Context, s *session.Session, refs []backend.Ref) ([]resolved, error) {
 	resolutions, err := resolveOrLookUp(ctx, s, refs)
 	if err != nil {

@@ -162,7 +162,7 @@ func TestOpenUsesANewerSchemaThatWorksWithIt(t *testing.T) {
 	wantError(t, err, backend.ErrCorrupt)
 }
 
-// A database that is named as a replica, and is none, gets an error that says so.
+// A database that is named as a replica, but is a primary, gets an error that says so.
 func TestADatabaseThatIsNoReplica(t *testing.T) {
 	address := created(t)
 	postgrestest.Exec(t, address, "UPDATE pouncet.deployment SET id = 'this'")
