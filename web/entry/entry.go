@@ -186,12 +186,13 @@ func (d *details) addRecords(q *site.Request, place *site.Place) error {
 // Uses lists positions in registered files that name an entry, after a cursor. It returns the cursor of the following
 // ones; "" for none. It can return a cursor and no position: then the first ones are all of the other kind.
 func Uses(q *site.Request, o backend.Object, after string) (out []backend.Object, next string, err error) {
-	query := backend.Query{Kind: backend.KindUsage, Project: o.Project, Name: o.Name, Cursor: after}
+	query := backend.Query{Kind: backend.KindUsage, Project: o.Project, Name: o.Name}
 	if o.Environment != backend.AnyEnvironment {
 		query.Environment = o.Environment
 	}
+	next = after
 	for pages := 0; pages == 0 || next != "" && len(out) < mostUses && pages < mostPages; pages++ {
-		query.Limit = mostUses - len(out)
+		query.Limit, query.Cursor = mostUses-len(out), next
 		got, err := q.Query(query)
 		if err != nil {
 			return nil, "", err
@@ -201,7 +202,7 @@ func Uses(q *site.Request, o backend.Object, after string) (out []backend.Object
 				out = append(out, u)
 			}
 		}
-		next, query.Cursor = got.Next, got.Next
+		next = got.Next
 	}
 	slices.SortFunc(out, backend.CompareUsages)
 	return out, next, nil
