@@ -1728,3 +1728,22 @@ resource "pouncet_secret" "typed" {
 		})
 	}
 }
+
+// With create_before_destroy, only the deletion of the old secret says what somebody changed after a saved plan. The
+// apply then stops after the creation, and the next one deletes the old secret.
+func TestStalePlanOfAReplacementThatCreatesFirst(t *testing.T) {
+	w := newOrdinary(t)
+	w.config(inDev(strings.Replace(secretNamed("s", "s", "v"), "value_wo",
+		"lifecycle { create_before_destroy = true }\n  value_wo", 1)))
+	w.converges(10)
+	w.Must("plan", "-input=false", "-no-color", "-replace=pouncet_secret.s_dev", "-out=plan")
+	w.pouncet("secret", "set", "s", "--env", "dev", "--description", "theirs")
+	out := acctest.OneLine(w.Fails("apply", "-input=false", "-no-color", "plan"))
+	if !strings.Contains(out, `Secret "s" was changed after the plan: description`) ||
+		!strings.Contains(out, "Nothing was overwritten") {
+		t.Errorf("the apply does not say what changed:\n%s", out)
+	}
+	w.converges(10)
+	w.has("dev", "s", "v")
+	w.holdsNothing()
+}
