@@ -120,3 +120,16 @@ func TestRulesHaveOneHome(t *testing.T) {
 		}
 	})
 }
+
+// TestFaultsApply fails for a patch of resources/testdata/faults that no longer applies: tools/faults.sh stops there.
+func TestFaultsApply(t *testing.T) {
+	patches, err := filepath.Glob("resources/testdata/faults/*.patch")
+	if err != nil || len(patches) == 0 {
+		t.Fatal("there are no patches", err)
+	}
+	for _, patch := range patches {
+		if out, err := exec.CommandContext(t.Context(), "git", "apply", "--check", patch).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", patch, err, out)
+		}
+	}
+}
