@@ -13,7 +13,8 @@ func CheckAlphabet(alphabet string) *Error {
 	n := utf8.RuneCountInString(alphabet)
 	if len(seen) != n || n < 10 || n > 1024 {
 		return Errorf(CodeInvalid,
-			"the alphabet of a generated value is not valid: it must have 10 to 1024 characters, each once").At("generate")
+			"the alphabet of a generated value is not valid: it must have 10 to 1024 characters, each once").At("generate").
+			WithHint("leave out the alphabet for letters and digits, or use one such as 0123456789abcdef")
 	}
 	return nil
 }
