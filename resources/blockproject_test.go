@@ -183,7 +183,8 @@ resource "pouncet_secret" "s" {
 	w.has("e", "s", "v")
 }
 
-// The same holds for an environment that another block renames, although the secret exists and no block names a project.
+// The same holds for an environment that another block renames, although the secret exists and no block names a
+// project.
 func TestEnvironmentThatAnotherProviderBlockRenames(t *testing.T) {
 	w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // one process for each provider block
 	config := func(name string) {

@@ -88,7 +88,8 @@ func (f form) Other() *backend.Error {
 
 // Failed returns the error for the fields of the form.
 func (f form) Failed() site.FormError {
-	return site.FormError{Error: f.Error, Fields: []string{"name", "key", "schema", "display_name", "description", "example"}}
+	return site.FormError{Error: f.Error,
+		Fields: []string{"name", "key", "schema", "display_name", "description", "example"}}
 }
 
 // example is the schema that a new type begins with.

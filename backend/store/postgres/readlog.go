@@ -217,8 +217,8 @@ func (l *ReadLog) commitTo(
 	return nil, nil
 }
 
-// growAfterLock adds the records that wait for the locked logs. The generation was read with the locks, so it is too old
-// for a call that a replica has answered since.
+// growAfterLock adds the records that wait for the locked logs. The generation was read with the locks, so it is too
+// old for a call that a replica has answered since.
 func growAfterLock(batch *queue.Batch, locked map[string]store.Log) {
 	batch.Grow(func(r store.Record) bool {
 		_, ok := locked[r.Log]
