@@ -157,7 +157,7 @@ type run struct {
 	*applyCall
 	engine *Engine
 	ctx    context.Context
-	tx     store.Tx // the same as cached
+	tx     store.Tx          // the same as cached
 	given  backend.ChangeSet // the set of the call
 	set    backend.ChangeSet // the changes to make: of the set, or of the draft that it deploys
 	steps  []step            // one for each of these changes
