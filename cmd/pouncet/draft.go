@@ -167,7 +167,8 @@ func whyNotDeployable(changes []backend.Object, trial *backend.Outcome) string {
 	return trial.Err.Message
 }
 
-// tryDeployment returns the outcome of a dry run, or nil for a caller that may not try changes and for an empty draft.
+// tryDeployment returns the outcome of a dry run. It returns nil for an empty draft. If the caller may not try the
+// changes, it says why and returns nil.
 func (a *app) tryDeployment(
 	ctx context.Context, s backend.Service, draft backend.Object, changes int,
 ) (*backend.Outcome, error) {
@@ -179,6 +180,7 @@ func (a *app) tryDeployment(
 		{Op: backend.OpDeploy, Kind: backend.KindDraft, ID: draft.ID}}})
 	switch {
 	case errors.Is(err, backend.ErrDenied):
+		a.noteText("pouncet: the changes were not tried: " + backend.AsError(err).Message)
 		return nil, nil
 	case err != nil:
 		return nil, err
