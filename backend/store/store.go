@@ -176,7 +176,8 @@ type Tx interface {
 	// empty and must not end with the byte 255.
 	IdempotencyRecords(ctx context.Context, prefix string, limit, maxBytes int) ([]IdempotencyRecord, error)
 
-	// ScanIdempotencyRecords returns up to limit records whose keys come after a key, sorted by key.
+	// ScanIdempotencyRecords returns up to limit records whose keys come after a key, sorted by key. After an empty key,
+	// it begins with the first record, even if that has an empty key.
 	ScanIdempotencyRecords(ctx context.Context, after string, limit int) ([]IdempotencyRecord, error)
 
 	// Comparisons returns how many comparisons AddComparison has counted.

@@ -10,13 +10,14 @@ import (
 )
 
 // back presses the button Back of the browser, and waits until the page is at rest. A page that the browser has kept is
-// shown without a load.
+// shown without a load. A new page can be empty for a moment, although it says that it is complete.
 func (p *person) back() {
 	p.Helper()
 	was := evaluate[string](p, `location.href`)
 	evaluate[chromedp.Void](p, `setTimeout(() => history.back(), 0)`)
 	p.waitsFor(func() bool {
-		at, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](`document.readyState + location.href`))
+		at, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](
+			`document.body?.innerText.trim() ? document.readyState + location.href : "empty"`))
 		return err == nil && strings.HasPrefix(at, "complete") && at != "complete"+was
 	})
 }

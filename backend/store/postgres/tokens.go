@@ -107,6 +107,9 @@ func (t *tx) IdempotencyRecords(
 func (t *tx) ScanIdempotencyRecords(
 	ctx context.Context, after string, limit int,
 ) ([]store.IdempotencyRecord, error) {
+	if after == "" { // the first page has a record with an empty key, which only a forger can write
+		return t.idempotencyRecords(ctx, `key >= $1 ORDER BY key LIMIT $2`, after, limit)
+	}
 	return t.idempotencyRecords(ctx, `key > $1 ORDER BY key LIMIT $2`, after, limit)
 }
 

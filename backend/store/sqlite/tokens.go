@@ -103,6 +103,9 @@ func (t *tx) IdempotencyRecords(
 func (t *tx) ScanIdempotencyRecords(
 	ctx context.Context, after string, limit int,
 ) ([]store.IdempotencyRecord, error) {
+	if after == "" { // the first page has a record with an empty key, which only a forger can write
+		return t.idempotencyRecords(ctx, `key >= ? ORDER BY key LIMIT ?`, after, limit)
+	}
 	return t.idempotencyRecords(ctx, `key > ? ORDER BY key LIMIT ?`, after, limit)
 }
 

@@ -194,10 +194,10 @@ var keyTests = []test{
 		}
 	}},
 	{"idempotency records are scanned by key", func(e env) {
-		for _, key := range []string{"b", "a", "c", "é"} {
+		for _, key := range []string{"b", "a", "c", "é", ""} {
 			e.saveIdempotencyRecord(store.IdempotencyRecord{Key: key, Outcome: []byte(key), At: testTime}, testTime)
 		}
-		for after, want := range map[string]string{"": "a b", "a": "b c", "c": "é", "é": ""} {
+		for after, want := range map[string]string{"": " a", "a": "b c", "c": "é", "é": ""} {
 			e.view(func(ctx context.Context, tx store.Tx) error {
 				got, err := tx.ScanIdempotencyRecords(ctx, after, 2)
 				var keys []string
