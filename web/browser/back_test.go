@@ -3,6 +3,7 @@
 package browser
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -10,15 +11,14 @@ import (
 )
 
 // back presses the button Back of the browser, and waits until the page is at rest. A page that the browser has kept is
-// shown without a load. A new page can be empty for a moment, although it says that it is complete.
+// shown without a load, and then loads itself again: so the page at rest is younger than the press.
 func (p *person) back() {
 	p.Helper()
-	was := evaluate[string](p, `location.href`)
-	evaluate[chromedp.Void](p, `setTimeout(() => history.back(), 0)`)
+	pressed := evaluate[float64](p, `setTimeout(() => history.back(), 0), performance.timeOrigin + performance.now()`)
 	p.waitsFor(func() bool {
-		at, err := chromedp.Run(p.ctx, chromedp.Evaluate[string](
-			`document.body?.innerText.trim() ? document.readyState + location.href : "empty"`))
-		return err == nil && strings.HasPrefix(at, "complete") && at != "complete"+was
+		rests, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool](fmt.Sprintf(
+			`document.readyState === "complete" && document.body !== null && performance.timeOrigin > %f`, pressed)))
+		return err == nil && rests
 	})
 }
 
