@@ -192,7 +192,8 @@ func (a *app) openMove(ctx context.Context, f moveFlags) (u open.Undo, err error
 	return withTarget(u, target, err)
 }
 
-// withTarget adds the target, unless err says that there are no data. After another error, it closes the source.
+// withTarget adds the target. If err says that the location holds nothing, it adds none. After another error, it closes
+// the source.
 func withTarget(u open.Undo, target transfer.Target, err error) (open.Undo, error) {
 	switch {
 	case err == nil:
