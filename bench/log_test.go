@@ -20,8 +20,9 @@ import (
 )
 
 // BenchmarkPutsWithTheLog compares puts with the puts of an engine that makes no audit records, on the same database:
-// of one client, and of as many as a server has in BenchmarkServer. The aim is 1.1 at most. On a busy machine the
-// ratios of the processor time of this process say more, but for PostgreSQL they leave out the database.
+// of one client, and of as many as a server has in BenchmarkServer. On a busy machine the ratios of the processor time
+// of this process say more, but for PostgreSQL they leave out the database. BenchmarkServerPutsWithTheLog has the puts
+// of a server.
 func BenchmarkPutsWithTheLog(b *testing.B) {
 	for name, opened := range map[string]func(b *testing.B, folder string) (*open.Parts, string, error){
 		"SQLite": func(b *testing.B, folder string) (*open.Parts, string, error) {

@@ -233,6 +233,15 @@ func post(client *http.Client, base, token string, c call) ([]byte, error) {
 // startLoaded starts a server whose default project has some types and the secrets.
 func startLoaded(b *testing.B, types int, tokenHash []byte) server {
 	b.Helper()
+	address := freeAddress(b)
+	program := exec.Command(programtest.Pouncet(b), "server", "--quiet", "--listen", address)
+	program.Env = append(os.Environ(), "POUNCET_HOME="+newLoadedFolder(b, types, tokenHash))
+	return startProcess(b, program, address)
+}
+
+// newLoadedFolder makes a backend for startLoaded, and returns its folder.
+func newLoadedFolder(b *testing.B, types int, tokenHash []byte) string {
+	b.Helper()
 	ctx := b.Context()
 	home := filepath.Join(b.TempDir(), "data")
 	if _, err := open.Init(ctx, open.Config{Path: home}); err != nil {
@@ -256,10 +265,7 @@ func startLoaded(b *testing.B, types int, tokenHash []byte) server {
 	if err := local.Close(); err != nil {
 		b.Fatal(err)
 	}
-	address := freeAddress(b)
-	program := exec.Command(programtest.Pouncet(b), "server", "--quiet", "--listen", address)
-	program.Env = append(os.Environ(), "POUNCET_HOME="+home)
-	return startProcess(b, program, address)
+	return home
 }
 
 func freeAddress(b *testing.B) string {
@@ -317,6 +323,10 @@ func newFloor(b *testing.B, token string, as server, send func(n int) call) serv
 func TestMain(m *testing.M) {
 	if address := os.Getenv(floorAddress); address != "" {
 		serveFloor(address, os.Getenv(floorToken), []byte(os.Getenv(floorAnswer)))
+		return
+	}
+	if address := os.Getenv(logAddress); address != "" {
+		fmt.Fprintln(os.Stderr, serveWithLog(address, os.Getenv(logFolder), os.Getenv(logRecords) == "true"))
 		return
 	}
 	os.Exit(m.Run())
