@@ -25,7 +25,7 @@ type modelStep struct {
 	message string
 
 	existing []string // addresses before the step
-	moves    bool     // nothing may be replaced: names of environments change, or a secret leaves one
+	moves    bool     // nothing may be replaced: names of containers change, or a secret leaves an environment
 }
 
 // step changes the world in one to three ways that are applied together, or in one of those that fail at first.
@@ -87,7 +87,7 @@ func (m *model) change(s *modelStep) {
 	i := m.r.IntN(len(m.secrets))
 	secret := &m.secrets[i]
 	did := func(text string) { s.did = append(s.did, text) }
-	switch m.r.IntN(15) {
+	switch m.r.IntN(17) {
 	case 0:
 		if len(m.secrets) < largestWorld {
 			m.add()
@@ -153,6 +153,8 @@ func (m *model) change(s *modelStep) {
 		did("change the KMS key of an environment")
 	case 13:
 		m.toggleEnvironment(did)
+	case 14, 15:
+		m.shift(s, did)
 	default:
 		if s.replacesEnvironment() {
 			m.rotate(secret)
@@ -245,7 +247,7 @@ func (m *model) retype(s *modelSecret) {
 func (m *model) toggleEnvironment(did func(string)) {
 	e := &m.environments[2]
 	if e.name == "" {
-		*e = modelEnvironment{name: "three", createFirst: m.r.IntN(4) == 0}
+		*e = modelEnvironment{name: "env" + m.number(), createFirst: m.r.IntN(4) == 0}
 		if len(m.secrets) < largestWorld {
 			m.add()
 			s := &m.secrets[len(m.secrets)-1]
@@ -254,17 +256,93 @@ func (m *model) toggleEnvironment(did func(string)) {
 		did("add an environment")
 		return
 	}
+	if m.removeThird() {
+		did("remove an environment with its secrets")
+	}
+}
+
+// removeThird removes the third environment with its secrets, unless no other secret remains.
+func (m *model) removeThird() bool {
 	elsewhere := func(s modelSecret) bool { return s.alias || s.environment != 2 }
 	if !slices.ContainsFunc(m.secrets, elsewhere) {
-		return
+		return false
 	}
-	*e = modelEnvironment{}
+	m.environments[2] = modelEnvironment{}
 	for i := len(m.secrets) - 1; i >= 0; i-- {
 		if !elsewhere(m.secrets[i]) {
 			m.remove(i)
 		}
 	}
-	did("remove an environment with its secrets")
+	return true
+}
+
+// shift changes environments or types as a list with count that loses its first element or turns: each gets the name of
+// the next one. Without a third one, it adds that.
+func (m *model) shift(s *modelStep, did func(string)) {
+	if m.r.IntN(2) == 0 {
+		m.shiftTypes(s, did)
+		return
+	}
+	e := &m.environments
+	first, second, third := e[0].name, e[1].name, e[2].name
+	switch {
+	case third == "":
+		m.toggleEnvironment(did)
+		return
+	case s.replacesEnvironment() || !slices.Contains(s.existing, "pouncet_environment.e2"):
+		return
+	case m.r.IntN(2) == 0:
+		e[2].name = first
+		did("turn a list of environments")
+	case m.removeThird():
+		did("remove the first element of a list of environments")
+	default:
+		return
+	}
+	e[0].name, e[1].name, s.moves = second, third, true
+}
+
+// shiftTypes does that for types. The secrets of the last type lose theirs.
+func (m *model) shiftTypes(s *modelStep, did func(string)) {
+	if slices.Contains(m.types[:], "") {
+		m.haveThreeTypes()
+		did("have three types")
+		return
+	}
+	for _, label := range m.typeLabels {
+		address := "pouncet_secret_type." + label
+		if !slices.Contains(s.existing, address) || slices.Contains(s.taints, address) ||
+			slices.Contains(s.replaces, "-replace="+address) {
+			return
+		}
+	}
+	first := m.types[0]
+	copy(m.types[:], m.types[1:])
+	s.moves = true
+	if m.r.IntN(2) == 0 {
+		m.types[2] = first
+		did("turn a list of types")
+		return
+	}
+	m.types[2] = ""
+	for i := range m.secrets {
+		if m.secrets[i].typ == "2" {
+			m.secrets[i].typ = ""
+		}
+	}
+	did("remove the first element of a list of types")
+}
+
+// haveThreeTypes adds the types that are missing, and gives each to a secret.
+func (m *model) haveThreeTypes() {
+	for i := range m.types {
+		if m.types[i] == "" {
+			m.types[i] = "kind" + m.number()
+		}
+		if s := &m.secrets[i%len(m.secrets)]; !s.alias {
+			s.typ = typeNumbers[i]
+		}
+	}
 }
 
 // changeByOthers plans a change of a secret that somebody else changes, too.

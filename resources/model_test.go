@@ -19,7 +19,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-// A model of small worlds: up to three environments, two types, five secrets, two scoped values and a copy of a secret.
+// A model of small worlds: up to three environments, three types, five secrets, two scoped values and a copy of a
+// secret.
 // Some of the secrets are of a second provider block. Random steps change the world (model_steps_test.go), and a real
 // Terraform follows. After each step the laws must hold: the plan succeeds and is the same with one resource at a time
 // and with ten, its apply succeeds, the next plan is empty, and the backend holds what the model says.
@@ -60,15 +61,15 @@ type model struct {
 	secrets      []modelSecret
 	values       []modelValue
 	environments [3]modelEnvironment // the last one comes and goes
-	types        [2]string           // keys; "" for a type that does not exist
-	typeLabels   [2]string
+	types        [3]string           // keys; "" for a type that does not exist
+	typeLabels   [3]string
 	next         int // numbers names, labels and values
 }
 
 func newModel(seed uint64) *model {
 	m := &model{
 		seed: seed, r: rand.New(rand.NewPCG(seed, seed)),
-		types: [2]string{"word", ""}, typeLabels: [2]string{"t0", "t1"},
+		types: [3]string{"word", "", ""}, typeLabels: [3]string{"t0", "t1", "t2"},
 	}
 	for i, name := range []string{"one", "two"} {
 		m.environments[i] = modelEnvironment{name: name, createFirst: m.r.IntN(4) == 0}
@@ -170,12 +171,12 @@ func (m *model) readsSource(label string) (block, value string) {
 	return block, "ephemeral." + kind.name + ".source" + kind.value
 }
 
+// typeNumbers are what modelSecret.typ can be, apart from "" for no type.
+var typeNumbers = [3]string{"0", "1", "2"}
+
 // labelOfType returns the label of the type of a secret.
 func (m *model) labelOfType(s modelSecret) string {
-	if s.typ == "0" {
-		return m.typeLabels[0]
-	}
-	return m.typeLabels[1]
+	return m.typeLabels[slices.Index(typeNumbers[:], s.typ)]
 }
 
 // copied returns the index of the secret that another one is a copy of, or -1.
