@@ -144,8 +144,8 @@ func (p *Parts) checkMovable(ctx context.Context, o MoveOptions) error {
 	if err != nil {
 		return err
 	}
-	if len(found) > 0 {
-		return errUntrustedRows("the backend", len(found))
+	if n := blocking(found); n > 0 {
+		return errUntrustedRows("the backend", n)
 	}
 	s, err := readSettings(p.Location)
 	if err != nil {
@@ -165,6 +165,17 @@ func (p *Parts) checkMovable(ctx context.Context, o MoveOptions) error {
 			return e.WithHint("give the environment that uses it another key: pouncet env set NAME --kms-key URI")
 		})
 	})
+}
+
+// blocking returns how many findings prevent a move. A changed idempotency record is moved as it is: no call trusts it in
+// the target either, and nobody can delete it there before the move has ended.
+func blocking(found []signed.Finding) (n int) {
+	for _, f := range found {
+		if f.Kind != signed.RecordKind {
+			n++
+		}
+	}
+	return n
 }
 
 func errUntrustedRows(where string, n int) error {
@@ -257,7 +268,7 @@ func (m *move) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if n := len(found) + len(faults); n > 0 {
+	if n := blocking(found) + len(faults); n > 0 {
 		return errUntrustedRows(m.to.Location(), n)
 	}
 	return audit.Moved(withLocalUser(ctx), m.to, nil, m.from.Location(), m.to.Location())

@@ -58,8 +58,8 @@ func MoveToFolder(
 
 func (m *move) verifySource(ctx context.Context) error {
 	found, err := signed.New(m.from, m.keys, m.key).Verify(ctx)
-	if err == nil && len(found) > 0 {
-		err = errUntrustedRows(m.from.Location(), len(found))
+	if n := blocking(found); err == nil && n > 0 {
+		err = errUntrustedRows(m.from.Location(), n)
 	}
 	return err
 }

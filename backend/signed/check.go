@@ -30,6 +30,10 @@ type Finding struct {
 	Damaged bool `json:"damaged,omitempty"`
 }
 
+// RecordKind is the kind of a Finding about the record of an idempotency key, an identity token that was accepted or a
+// session of the dashboard. No call trusts such a record, so it does no harm where it is.
+const RecordKind = "idempotency record"
+
 // The problems of a Finding.
 const (
 	rowChanged         = "its row was changed outside Pouncet"
@@ -38,7 +42,7 @@ const (
 	stateChanged       = "its state was changed outside Pouncet"
 	stateReplaced      = "its state was replaced by an older one"
 	stateOrphaned      = "it does not exist, but its state does"
-	idempotencyChanged = "its row was changed outside Pouncet; it is removed after a day"
+	idempotencyChanged = "its row was changed outside Pouncet; --accept deletes it"
 	rowReturned        = "it was deleted, and its row was put back outside Pouncet: delete it again"
 )
 
@@ -64,12 +68,13 @@ func (s *Store) Verify(ctx context.Context) ([]Finding, error) {
 	return c.found, nil
 }
 
-// accepted holds the rows that are to be signed as they are.
+// accepted holds the rows that are to be signed as they are, and the records that are to be deleted.
 type accepted struct {
 	objects  []store.Object // without attributes
 	versions []store.Version
 	keys     []store.EnvironmentKey
 	tokens   []store.Token
+	records  []string // keys of idempotency records, which are deleted: nobody knows which outcome or time they had
 }
 
 // checker collects what is wrong.
@@ -117,7 +122,7 @@ func check(ctx context.Context, inner store.Tx, keys *signers, seen map[string]u
 const recordPage = 20
 
 // checkIdempotency compares the records of idempotency keys with their MACs. They are in no sum, and are never signed
-// again: a changed one could be an outcome that no call had, or a session.
+// again: a changed one could be an outcome that no call had, or a session. Accept deletes them.
 func (c *checker) checkIdempotency(ctx context.Context, inner store.Tx) error {
 	after := ""
 	for {
@@ -127,8 +132,8 @@ func (c *checker) checkIdempotency(ctx context.Context, inner store.Tx) error {
 		}
 		for _, r := range records {
 			if after = r.Key; !c.signers.isGenuine(c.signers.idempotencyRecord(r), r.DeploymentMAC) {
-				c.found = append(c.found, Finding{Kind: "idempotency record", Name: r.Key, Problem: idempotencyChanged,
-					Damaged: true})
+				c.found = append(c.found, Finding{Kind: RecordKind, Name: r.Key, Problem: idempotencyChanged})
+				c.accept.records = append(c.accept.records, r.Key)
 			}
 		}
 		if len(records) < recordPage {
@@ -391,7 +396,7 @@ func (c *checker) write(ctx context.Context, inner store.Tx, counted *counters) 
 	return t.counters, err
 }
 
-// write stores the new MACs.
+// write stores the new MACs, and deletes the records.
 func (a accepted) write(ctx context.Context, inner store.Tx) error {
 	for _, o := range a.objects {
 		if err := inner.SetObjectMAC(ctx, o.ID, o.DeploymentMAC); err != nil {
@@ -411,6 +416,11 @@ func (a accepted) write(ctx context.Context, inner store.Tx) error {
 	}
 	for _, k := range a.tokens {
 		if err := inner.UpdateToken(ctx, k); err != nil {
+			return err
+		}
+	}
+	for _, key := range a.records {
+		if err := inner.DeleteIdempotencyRecord(ctx, key); err != nil {
 			return err
 		}
 	}

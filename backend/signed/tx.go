@@ -468,7 +468,7 @@ func (t *tx) IdempotencyRecords(
 	all, err := t.Tx.IdempotencyRecords(ctx, prefix, limit, maxBytes)
 	for _, r := range all {
 		if err == nil && !t.signers.isGenuine(t.signers.idempotencyRecord(r), r.DeploymentMAC) {
-			err = untrustedRecord(r.Key, "restore the database from a backup, or try again after a day, when it is removed")
+			err = untrustedRecord(r.Key, "delete the record: pouncet doctor --storage --accept")
 		}
 	}
 	return all, err
@@ -483,7 +483,7 @@ func (t *tx) IdempotencyRecord(ctx context.Context, key string) (store.Idempoten
 	return r, err
 }
 
-// untrustedRecord has other hints than the rows, because accepting does not sign the records.
+// untrustedRecord has other hints than the rows, because accepting does not sign the records, but deletes them.
 func untrustedRecord(key, hint string) error {
 	return backend.Errorf(backend.CodeCorrupt, "the record of idempotency key %s cannot be trusted: its row was changed "+
 		"outside Pouncet", backend.Quote(key)).WithHint("%s", hint)

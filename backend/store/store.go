@@ -180,6 +180,9 @@ type Tx interface {
 	// it begins with the first record, even if that has an empty key.
 	ScanIdempotencyRecords(ctx context.Context, after string, limit int) ([]IdempotencyRecord, error)
 
+	// DeleteIdempotencyRecord deletes a record, if it exists.
+	DeleteIdempotencyRecord(ctx context.Context, key string) error
+
 	// Comparisons returns how many comparisons AddComparison has counted.
 	Comparisons(ctx context.Context, k ComparisonKey) (int, error)
 

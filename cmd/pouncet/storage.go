@@ -73,7 +73,25 @@ func upgradeJSON(u *open.Upgrade) map[string]any {
 	return map[string]any{"copy": u.Copy, "tokens": upgradeTokens(u)}
 }
 
-const damagedHint = "restore the database from a backup, or delete each object by its id and set it again"
+const (
+	damagedHint = "restore the database from a backup, or delete each object by its id and set it again"
+	recordsHint = "delete the records: pouncet doctor --storage --accept; a call that is repeated with the same key is " +
+		"then made again"
+)
+
+// findingsHint is the hint of findings that are not accepted.
+func findingsHint(found []signed.Finding) string {
+	only := func(is func(signed.Finding) bool) bool {
+		return !slices.ContainsFunc(found, func(f signed.Finding) bool { return !is(f) })
+	}
+	switch {
+	case only(func(f signed.Finding) bool { return f.Damaged }):
+		return damagedHint
+	case only(func(f signed.Finding) bool { return f.Kind == signed.RecordKind }):
+		return recordsHint
+	}
+	return "restore the database from a backup; if you know each change, accept them: pouncet doctor --storage --accept"
+}
 
 // checkStorage is doctor --storage.
 func (a *app) checkStorage(ctx context.Context, accept bool) (err error) {
@@ -107,12 +125,8 @@ func (a *app) checkStorage(ctx context.Context, accept bool) (err error) {
 		a.printFindings("", found)
 	}
 	if len(found) > 0 {
-		hint := "restore the database from a backup; if you know each change, accept them: pouncet doctor --storage --accept"
-		if !slices.ContainsFunc(found, func(f signed.Finding) bool { return !f.Damaged }) {
-			hint = damagedHint
-		}
 		return differsError{backend.Errorf(backend.CodeCorrupt, "%s not made by Pouncet in the database",
-			backend.Plural(len(found), "change")).WithHint("%s", hint)}
+			backend.Plural(len(found), "change")).WithHint("%s", findingsHint(found))}
 	}
 	if !a.json {
 		a.println("Every object and every record of the audit log is as Pouncet wrote it." + unprovedText(summary))

@@ -113,6 +113,12 @@ func (t *tx) ScanIdempotencyRecords(
 	return t.idempotencyRecords(ctx, `key > $1 ORDER BY key LIMIT $2`, after, limit)
 }
 
+// DeleteIdempotencyRecord implements store.Tx.
+func (t *tx) DeleteIdempotencyRecord(ctx context.Context, key string) error {
+	_, err := t.exec(ctx, "DELETE FROM idempotency_record WHERE key = $1", key)
+	return err
+}
+
 func (t *tx) idempotencyRecords(
 	ctx context.Context, which string, args ...any,
 ) (out []store.IdempotencyRecord, err error) {

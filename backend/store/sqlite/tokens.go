@@ -109,6 +109,12 @@ func (t *tx) ScanIdempotencyRecords(
 	return t.idempotencyRecords(ctx, `key > ? ORDER BY key LIMIT ?`, after, limit)
 }
 
+// DeleteIdempotencyRecord implements store.Tx.
+func (t *tx) DeleteIdempotencyRecord(ctx context.Context, key string) error {
+	_, err := t.exec(ctx, "DELETE FROM idempotency_record WHERE key = ?", key)
+	return err
+}
+
 func (t *tx) idempotencyRecords(
 	ctx context.Context, which string, args ...any,
 ) (out []store.IdempotencyRecord, err error) {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -213,6 +214,22 @@ var keyTests = []test{
 				return nil
 			})
 		}
+	}},
+	{"an idempotency record is deleted by its key", func(e env) {
+		for _, key := range []string{"a", "", "A", "%"} {
+			e.saveIdempotencyRecord(store.IdempotencyRecord{Key: key, At: testTime}, testTime)
+		}
+		e.update(func(ctx context.Context, tx store.Tx) error {
+			return errors.Join(tx.DeleteIdempotencyRecord(ctx, "%"), tx.DeleteIdempotencyRecord(ctx, "a"),
+				tx.DeleteIdempotencyRecord(ctx, ""), tx.DeleteIdempotencyRecord(ctx, "missing"))
+		})
+		e.view(func(ctx context.Context, tx store.Tx) error {
+			left, err := tx.ScanIdempotencyRecords(ctx, "", 9)
+			if err != nil || len(left) != 1 || left[0].Key != "A" {
+				e.Errorf("the records %+v are left (%v)", left, err)
+			}
+			return nil
+		})
 	}},
 	{"comparisons are counted by day, principal and object, until another day", func(e env) {
 		first := store.ComparisonKey{Day: "2026-11-25", Principal: "p", Object: "o"}
