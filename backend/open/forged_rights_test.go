@@ -192,6 +192,33 @@ func TestRightsThatWerePutBackCanBeDeletedOneByOne(t *testing.T) {
 	}
 }
 
+// The same is true if one set deletes them, and with a row that a forger added.
+func TestRightsThatWerePutBackCanBeDeletedTogether(t *testing.T) {
+	for number := 1; number <= 3; number++ {
+		t.Run(fmt.Sprint(number), func(t *testing.T) {
+			w := newRightsWorld(t)
+			defer func() { w.stop(t) }()
+			returned, other := w.putBack(t, number)
+			w.change(t, append([]backend.Change{other}, returned...)...)
+			if found, err := w.verify(t), w.sees(t); len(found) > 0 || err != nil {
+				t.Errorf("after they were deleted again: %v, %+v", err, found)
+			}
+		})
+	}
+	w := newRightsWorld(t)
+	defer func() { w.stop(t) }()
+	const forged = "01KC0000000000000000000000"
+	if !w.forge(t, fmt.Sprintf(`CREATE TEMP TABLE forged AS SELECT * FROM object WHERE kind = 'binding' LIMIT 1;
+		UPDATE forged SET id = '%s', name = 'forged'; INSERT INTO object SELECT * FROM forged`, forged)) {
+		t.Fatal("the forger changed nothing")
+	}
+	w.change(t, backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, ID: w.ids["binding"]},
+		backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, ID: forged})
+	if found := w.verify(t); len(found) > 0 {
+		t.Errorf("after a binding and a forged one were deleted: %+v", found)
+	}
+}
+
 // putBack puts deleted bindings back, and returns their deletions, and the deletion of a binding which was never
 // deleted.
 func (w *rightsWorld) putBack(t *testing.T, number int) (returned []backend.Change, other backend.Change) {

@@ -40,23 +40,23 @@ func (t *tx) checkAccessRows(ctx context.Context) error {
 	if t.accessChecked {
 		return nil
 	}
-	rows, err := t.allAccessRows(ctx)
+	rows, err := t.readAccess(ctx)
 	if err != nil {
 		return err
 	}
-	if err := t.fitAccessRows(ctx, rows); err != nil {
+	if err := t.fitAccessRows(ctx, rows.sums); err != nil {
 		return err
 	}
 	t.accessChecked = true
 	return nil
 }
 
-func (t *tx) fitAccessRows(ctx context.Context, rows []store.Object) error {
+func (t *tx) fitAccessRows(ctx context.Context, sums rowSums) error {
 	want, err := t.accessSum(ctx)
 	if err != nil {
 		return err
 	}
-	if !t.signers.objectSums(rows).fit(want) {
+	if !sums.fit(want) {
 		return stateError(deploymentState, "does not fit them: a row was removed or put back outside Pouncet")
 	}
 	return t.checkStates(ctx)
@@ -98,7 +98,7 @@ func (t *tx) accessSum(ctx context.Context) (sum, error) {
 // others can be used again. If more than maxReturned rows were put back, nobody knows whether this is one of them: then
 // the sum loses the row, because it must not be put back, and only Accept makes the rows fit again.
 func (t *tx) deleteAccessRow(ctx context.Context, before knownObject) error {
-	rows, err := t.allAccessRows(ctx)
+	rows, err := t.readAccess(ctx)
 	if err != nil {
 		return err
 	}
@@ -111,16 +111,53 @@ func (t *tx) deleteAccessRow(ctx context.Context, before knownObject) error {
 	}
 	t.forget(before.row)
 	t.raiseIfKept(before.row.Kind)
-	one, sums := t.signers.objectSummand(before.row), t.signers.objectSums(rows)
+	one, sums := t.signers.objectSummand(before.row), rows.sums
 	switch {
 	case sums.without(one, before.untrusted).fit(want):
-	case slices.Contains(t.signers.objectSummands(rows).returned(sums, want), before.row.ID):
+	case slices.Contains(rows.genuine.returned(sums, want), before.row.ID):
 	case !before.untrusted || sums.fit(want):
 		t.subtract(deploymentState, one)
 	default:
 		t.spoil(deploymentState)
 	}
+	t.countAccess(before.row, before.untrusted, -1)
 	return nil
+}
+
+// accessSums are the sums of the rows of the deployment, as a transaction has left them.
+type accessSums struct {
+	sums    rowSums
+	genuine summands
+}
+
+// readAccess returns the sums of the rows of the deployment. It reads the rows once in a transaction, which may delete
+// thousands of them.
+func (t *tx) readAccess(ctx context.Context) (*accessSums, error) {
+	if t.access == nil {
+		rows, err := t.allAccessRows(ctx)
+		if err != nil {
+			return nil, err
+		}
+		t.access = &accessSums{t.signers.objectSums(rows), t.signers.objectSummands(rows)}
+	}
+	return t.access, nil
+}
+
+// countAccess adds a row that was written to the sums that readAccess has read, or takes one away with the sign -1.
+func (t *tx) countAccess(o store.Object, untrusted bool, sign int) {
+	if t.access == nil || !isAccessRow(o) {
+		return
+	}
+	one := t.signers.objectSummand(o)
+	if sign < 0 {
+		t.access.sums = t.access.sums.without(one, untrusted)
+		delete(t.access.genuine, one)
+		return
+	}
+	t.access.sums.add(one, untrusted)
+	if !untrusted {
+		t.access.genuine[one] = o.ID
+	}
 }
 
 // rowSums are the sums of the rows whose MAC is right, and of all.

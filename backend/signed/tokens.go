@@ -135,7 +135,7 @@ func (s *Store) CheckAccess(ctx context.Context) (changed []error, err error) {
 				changed = append(changed, o.Untrusted)
 			}
 		}
-		return t.fitAccessRows(ctx, rows)
+		return t.fitAccessRows(ctx, t.signers.objectSums(rows))
 	})
 	return changed, err
 }

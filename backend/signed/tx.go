@@ -32,7 +32,8 @@ type tx struct {
 
 	logs []string // the names of the states of logs to which records were added
 
-	accessChecked bool // the rows of the deployment fit their state
+	accessChecked bool        // the rows of the deployment fit their state
+	access        *accessSums // nil before they are needed
 }
 
 var _ store.Tx = (*tx)(nil)
@@ -232,6 +233,7 @@ func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
 	t.known[o.ID] = knownObject{row: o}
 	t.raiseIfKept(o.Kind)
 	t.add(stateOf(o), t.signers.objectSummand(o))
+	t.countAccess(o, false, 1)
 	if o.Project == "" {
 		t.created[stateOf(o)] = true
 	}
@@ -267,6 +269,8 @@ func (t *tx) UpdateObject(ctx context.Context, o store.Object) error {
 	}
 	t.known[o.ID] = knownObject{o, before.untrusted}
 	t.raiseIfKept(before.row.Kind, o.Kind)
+	t.countAccess(before.row, before.untrusted, -1)
+	t.countAccess(o, before.untrusted, 1)
 	if before.untrusted {
 		t.spoil(stateOf(before.row))
 		return nil
@@ -354,6 +358,7 @@ func (t *tx) DeleteObjects(ctx context.Context, project string, ids []string) er
 	if err := t.Tx.DeleteObjects(ctx, project, ids); err != nil {
 		return err
 	}
+	t.access = nil // it may have some of them
 	name, untrusted := projectState(project), map[string]bool{}
 	for _, b := range before {
 		t.forget(b.row)

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package signed_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
+)
+
+// readingStore counts the rows of the deployment and the tokens that transactions read from the database.
+type readingStore struct {
+	store.Store
+	rows int
+}
+
+func (s *readingStore) Update(ctx context.Context, f func(store.Tx) error) error {
+	return s.Store.Update(ctx, func(tx store.Tx) error { return f(readingTx{tx, s}) })
+}
+
+type readingTx struct {
+	store.Tx
+	s *readingStore
+}
+
+func (t readingTx) ScanObjects(ctx context.Context, project, after string, limit int) ([]store.Object, error) {
+	out, err := t.Tx.ScanObjects(ctx, project, after, limit)
+	t.s.rows += len(out)
+	return out, err
+}
+
+func (t readingTx) Tokens(ctx context.Context) ([]store.Token, error) {
+	out, err := t.Tx.Tokens(ctx)
+	t.s.rows += len(out)
+	return out, err
+}
+
+// Each deletion of a binding is compared with the sum of all of them. A transaction reads them once for that, and its
+// own writes count.
+func TestATransactionReadsTheBindingsOnce(t *testing.T) {
+	const many = 300
+	reading := &readingStore{}
+	s := openOver(t, t.TempDir(), func(database store.Store) store.Store {
+		reading.Store = database
+		return reading
+	}).(*signed.Store)
+	defer s.Close()
+	binding := func(i int, revision int64) store.Object {
+		return store.Object{Kind: backend.KindBinding, ID: fmt.Sprintf("id %03d", i), Project: stored.DeploymentKey,
+			Name: fmt.Sprintf("b%03d", i), Revision: revision, Attributes: []byte("{}")}
+	}
+	update := func(f func(tx store.Tx) error) {
+		t.Helper()
+		reading.rows = 0
+		if err := s.Update(t.Context(), f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	update(func(tx store.Tx) error {
+		for i := range many {
+			if err := tx.InsertObject(t.Context(), binding(i, 1)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	update(func(tx store.Tx) error {
+		for i := range many {
+			if err := tx.DeleteObject(t.Context(), binding(i, 1).ID); err != nil {
+				return err
+			}
+			if i%3 > 0 { // these are written before they are deleted
+				continue
+			}
+			if err := tx.InsertObject(t.Context(), binding(many+i, 1)); err != nil {
+				return err
+			}
+			if err := tx.UpdateObject(t.Context(), binding(many+i, 2)); err != nil {
+				return err
+			}
+			if i%2 > 0 { // the others stay
+				continue
+			}
+			if err := tx.DeleteObject(t.Context(), binding(many+i, 2).ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if reading.rows > 2*many {
+		t.Errorf("deleting %d bindings reads %d rows", many, reading.rows)
+	}
+	if found, err := s.Verify(t.Context()); err != nil || len(found) > 0 {
+		t.Errorf("after the deletions: %v, %v", found, err)
+	}
+	if changed, err := s.CheckAccess(t.Context()); err != nil || len(changed) > 0 {
+		t.Errorf("after the deletions: %v, %v", changed, err)
+	}
+}
