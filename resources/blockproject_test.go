@@ -215,3 +215,51 @@ resource "pouncet_secret" "s" {
 	w.converges(10)
 	w.has("f", "s", "v")
 }
+
+// A link of one provider block and the deletion of its secret by another one: neither plan knows of the other. If the
+// deletion comes first, the creation of the link fails, and its error names the way out.
+func TestLinkToASecretThatAnotherProviderBlockDeletes(t *testing.T) {
+	w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // one process for each provider block
+	config := func(secret, link string) {
+		w.config(fmt.Sprintf(`
+provider "pouncet" {
+  alias         = "second"
+  path          = %q
+  configuration = "shop"
+}
+%s
+%s`, w.Data(), secret, link))
+	}
+	const after = `
+resource "pouncet_scoped_value" "first" {
+  name        = "first"
+  environment = "dev"
+  value_json  = jsonencode(%s)
+}
+`
+	config(`
+resource "pouncet_secret" "s" {
+  name        = "s"
+  environment = "dev"
+  value_wo    = "v"
+}`, fmt.Sprintf(after, "pouncet_secret.s.id"))
+	w.converges(10)
+	// Terraform deletes the secret before it updates what referred to it, and creates the link after that.
+	config("", fmt.Sprintf(after, `"x"`)+`
+resource "pouncet_scoped_value" "link" {
+  provider    = pouncet.second
+  name        = "link"
+  environment = "dev"
+  from_secret = { name = "s" }
+  depends_on  = [pouncet_scoped_value.first]
+}`)
+	out := acctest.OneLine(w.Fails("apply", "-auto-approve", "-input=false", "-no-color"))
+	for _, want := range []string{
+		`Scoped value "link" links to secret "s", which does not exist in any environment`, "with pouncet_scoped_value.link",
+		"if another provider block of this configuration creates, renames or deletes the secret, use one block for both",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the error does not contain %q:\n%s", want, out)
+		}
+	}
+}

@@ -36,6 +36,10 @@ func (o *objectResource) withTerraformHint(err error, c backend.Change) error {
 		}
 		return e.WithHint("%sif another provider block of this configuration creates or renames it, use one block for both, "+
 			"or apply that first: terraform apply -target=ADDRESS", e.Hint)
+	case errors.Is(err, backend.ErrNotFound) && c.Link != nil && backend.AsError(err).Attribute == "link":
+		e := *backend.AsError(err)
+		return e.WithHint("%s; if another provider block of this configuration creates, renames or deletes the secret, "+
+			"use one block for both, or link to it in another apply", e.Hint)
 	case errors.Is(err, backend.ErrDenied) && backend.AsError(err).Attribute == "protected":
 		e := *backend.AsError(err)
 		if c.Kind == backend.KindSecret {

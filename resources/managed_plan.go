@@ -203,6 +203,7 @@ func (r *managedResource[M, P]) checkPlan(
 	ctx context.Context, m *modelStates[M], object seen, resp *resource.ModifyPlanResponse,
 ) {
 	var outcome *backend.Outcome
+	r.vacateIfUnknown(ctx, m, object, resp)
 	if P(&m.plan).complete(&m.configured) {
 		dryRunChange := P(&m.plan).change
 		if d, ok := any(&m.plan).(dryRunModel[M]); ok {
@@ -238,6 +239,25 @@ func (r *managedResource[M, P]) checkPlan(
 	}
 	if r.adjustPlan != nil && !resp.Diagnostics.HasError() {
 		r.adjustPlan(ctx, *m, outcome, resp)
+	}
+}
+
+// vacateIfUnknown refuses an update to a name that is not known yet, if the plan creates an object of the present name.
+func (r *managedResource[M, P]) vacateIfUnknown(
+	ctx context.Context, m *modelStates[M], object seen, resp *resource.ModifyPlanResponse,
+) {
+	name, isNamed := r.paths()["name"]
+	if !isNamed || P(&m.before).id() == "" || r.session.Plan.Applying() {
+		return
+	}
+	var planned types.String
+	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, name, &planned)...)
+	if !planned.IsUnknown() {
+		return
+	}
+	before := r.placeOf(ctx, &m.before)
+	if e := r.session.Plan.Vacate(r.kind, object.ID, before.Project, before.Name); e != nil {
+		session.Report(&resp.Diagnostics, "Planning the "+r.kind.String(), e, r.paths())
 	}
 }
 

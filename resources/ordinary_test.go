@@ -1571,6 +1571,13 @@ resource "pouncet_secret" "s" {
 		"a rename and a new one of the old name": {
 			body("a", "old", `resource "pouncet_environment" "new" { name = "two" }`), "creates another one of that name",
 		},
+		"a rename to a name that is not known yet, and a new one of the old name": {
+			`
+resource "terraform_data" "name" { input = "old" }
+resource "pouncet_environment" "a" { name = terraform_data.name.output }
+resource "pouncet_environment" "new" { name = "two" }
+`, "creates another one of that name",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newOrdinary(t)

@@ -52,8 +52,9 @@ func (r *run) tagValue(c backend.Change, e *entry, version *newVersion) ([]strin
 	if policy == backend.DuplicatesRefused {
 		return nil, backend.Errorf(backend.CodeInvalid, "secret %q would have the same value as %s", e.row.Name,
 			backend.Enumerate(same)).
-			WithHint("choose another value; the policy of project %q refuses duplicates: pouncet project set %[1]s "+
-				"--duplicates allow", e.in.row.Name).At("value")
+			WithHint("choose another value, or change or delete the other secret first (with Terraform, in an earlier apply); "+
+				"the policy of project %q refuses duplicates: pouncet project set %[1]s --duplicates allow", e.in.row.Name).
+			At("value")
 	}
 	return same, nil
 }

@@ -156,7 +156,7 @@ func checkKnown(c backend.Change, o store.Object) (outdated bool, err error) {
 		}
 		return false, backend.Errorf(backend.CodeConflict, "%s %q was taken over by a later creation of its name",
 			c.Kind, name).
-			WithHint("read it again before you decide what to change")
+			WithHint("the later one has the contents; read it again, or plan again, before you decide what to change")
 	}
 	if edition := o.Revision - a.Quiet; c.Edition != nil && *c.Edition != edition {
 		return false, backend.Errorf(backend.CodeConflict, "%s %q was changed since edition %d: it is at edition %d",

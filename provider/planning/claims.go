@@ -73,8 +73,28 @@ func (p *Plan) claimVacated(check Check, at place, outcome backend.Outcome) *bac
 	default:
 		return nil
 	}
+	return errVacated(left)
+}
+
+// Vacate records an existing object that gets a name which is not known yet. Whatever it is, the plan must not create a
+// container under the present name.
+func (p *Plan) Vacate(kind backend.Kind, id, project, name string) *backend.Error {
+	if !hasUsers(kind) {
+		return nil
+	}
+	left := placeOf(backend.Object{Kind: kind, Project: project, Name: name})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.vacated[left] = id
+	if other, taken := p.claims[left]; !taken || other.id != "" || other.replaces == id {
+		return nil
+	}
+	return errVacated(left)
+}
+
+func errVacated(left place) *backend.Error {
 	return backend.Errorf(backend.CodeExists, "this plan renames %s %s, and creates another one of that name",
-		outcome.Object.Kind, backend.Quote(left.name)).
+		left.kind, backend.Quote(left.name)).
 		WithHint("rename in one apply, and create in the next; or add a moved block if only the address changed").At("name")
 }
 
