@@ -54,7 +54,8 @@ resource "pouncet_project" "p" {
 		refused(secret("a", "a", "9", ""), secret("b", "b", "9", ""))
 		w.config(body(secret("a2", "a", "1", ""), secret("b2", "b", "2", "")))
 		w.converges(parallelism)
-	} // A value that moves from one secret to another needs two applies, because nobody knows which of them is written first.
+	}
+	// A value that moves from one secret to another needs two applies: nobody knows which of them is written first.
 	w.config(body(secret("a2", "a", "2", ""), secret("b2", "b", "5", "")))
 	out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color"))
 	if !strings.Contains(out, "change or delete the other secret first (with Terraform, in an earlier apply)") {

@@ -95,7 +95,8 @@ func (p *Plan) Vacate(kind backend.Kind, id, project, name string) *backend.Erro
 func errVacated(left place) *backend.Error {
 	return backend.Errorf(backend.CodeExists, "this plan renames %s %s, and creates another one of that name",
 		left.kind, backend.Quote(left.name)).
-		WithHint("rename in one apply, and create in the next; or add a moved block if only the address changed").At("name")
+		WithHint("rename in one apply, and create in the next; or add moved blocks if only addresses changed, as in a list " +
+			"with count that grows at its beginning").At("name")
 }
 
 // checkReplaced judges the deletion of the object that a creation replaces. Terraform plans it without asking. If the
