@@ -31,6 +31,9 @@ const (
 	KindTrust       Kind = "trust"   // in the identity tokens of an issuer
 	// KindEntry means secrets and scoped values, in a Query that lists them for people. No object has this kind.
 	KindEntry Kind = "entry"
+	// KindScope means the scopes of secrets and scoped values, in a Query that lists them. The name of an object is the
+	// scope.
+	KindScope Kind = "scope"
 )
 
 // String returns the kind in words, for messages.

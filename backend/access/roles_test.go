@@ -75,8 +75,8 @@ var (
 		"compare", "create", "delete", "deploy", "refresh", "restore", "set", "update",
 	}
 	decidedKinds = []string{
-		"binding", "draft", "draft_change", "entry", "environment", "group", "project", "record", "role", "scoped_value",
-		"secret", "secret_type", "token", "trust", "usage", "version",
+		"binding", "draft", "draft_change", "entry", "environment", "group", "project", "record", "role", "scope",
+		"scoped_value", "secret", "secret_type", "token", "trust", "usage", "version",
 	}
 	decidedRoles = []string{"admin", "auditor", "editor", "none", "planner", "revealer", "runtime", "viewer"}
 	decidedRef   = []string{"Environment", "Field", "Kind", "Name", "Probe", "Project", "Reveal", "Scope", "Version"}

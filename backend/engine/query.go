@@ -17,23 +17,7 @@ import (
 
 // Query implements backend.Service.
 func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
-	if q.Limit < 0 || q.Limit > backend.MaxPage {
-		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a page of %d objects is not supported; the limit is %d",
-			q.Limit, backend.MaxPage).At("limit")
-	}
-	if err := checkSelf(q); err != nil {
-		return backend.Page{}, err
-	}
-	if err := checkResolved(q, e.now()); err != nil {
-		return backend.Page{}, err
-	}
-	if err := checkEntryQuery(q); err != nil {
-		return backend.Page{}, err
-	}
-	if err := checkNamePrefix(q); err != nil {
-		return backend.Page{}, err
-	}
-	if err := checkRecordQuery(q); err != nil {
+	if err := checkQuery(q, e.now()); err != nil {
 		return backend.Page{}, err
 	}
 	if q.Kind == backend.KindRecord {
@@ -97,7 +81,7 @@ func (l listing) page() (backend.Page, error) {
 	case backend.KindRole, backend.KindGroup, backend.KindBinding, backend.KindTrust:
 		return l.accessObjects()
 	case backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue, backend.KindUsage,
-		backend.KindDraft, backend.KindDraftChange, backend.KindEntry:
+		backend.KindDraft, backend.KindDraftChange, backend.KindEntry, backend.KindScope:
 	default:
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "kind %s is not supported",
 			backend.Quote(string(l.q.Kind))).At("kind")
@@ -143,8 +127,11 @@ func (l listing) page() (backend.Page, error) {
 		}
 		f.Type = t.row.ID
 	}
-	if l.q.Kind == backend.KindEntry {
+	switch l.q.Kind {
+	case backend.KindEntry:
 		return l.entries(f, p)
+	case backend.KindScope:
+		return l.scopes(f.Environment, p)
 	}
 	return l.rows(f, p)
 }
@@ -407,15 +394,6 @@ func (l listing) asRun() *run {
 	cached := newAccessCache(l.tx)
 	return &run{applyCall: &applyCall{}, engine: l.engine, ctx: l.ctx, tx: cached, cached: cached, access: l.access,
 		projects: map[string]*project{}, places: newPlaces()}
-}
-
-// checkSelf refuses a query for the token of the caller that selects something else too.
-func checkSelf(q backend.Query) error {
-	if q.Self && q != (backend.Query{Kind: backend.KindToken, Self: true, Limit: q.Limit}) {
-		return backend.Errorf(backend.CodeInvalid, "the selector self cannot be used with another selector").
-			WithHint("send only the kind token and self").At("self")
-	}
-	return nil
 }
 
 // self returns the token of the caller, or the caller itself if it has none. The tokens of others do not matter, not

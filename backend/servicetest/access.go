@@ -17,7 +17,7 @@ import (
 // RunAccess runs the cases about the rights of tokens. For each case, open returns a new Service as for Run, and a
 // function that returns a Service for the bearer of a token.
 func RunAccess(t *testing.T, open func(t *testing.T) (admin backend.Service, as func(token string) backend.Service)) {
-	for _, c := range slices.Concat(accessCases, accessChangeCases, accessLinkCases, accessGiveCases,
+	for _, c := range slices.Concat(accessCases, scopeAccessCases, accessChangeCases, accessLinkCases, accessGiveCases,
 		accessOwnerCases, accessRecordCases, trustCases) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -19,8 +19,8 @@ import (
 // the role admin.
 func Run(t *testing.T, open func(t *testing.T) backend.Service) {
 	for _, c := range slices.Concat(lookupCases, entryCases, historyCases, binaryCases, generateCases, draftCases,
-		draftBoundCases, duplicateCases, ruleCases, applyCases, queryCases, entryListCases, lifecycleCases, placeCases,
-		ownerCases, heldCases, setAsideCases, orderCases, undoCases) {
+		draftBoundCases, duplicateCases, ruleCases, applyCases, queryCases, entryListCases, scopeListCases, lifecycleCases,
+		placeCases, ownerCases, heldCases, setAsideCases, orderCases, undoCases) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.run(&fixture{T: t, Service: open(t)})

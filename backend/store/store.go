@@ -99,6 +99,11 @@ type Tx interface {
 	// AfterID. It reads no other column, so that nothing of an object is verified.
 	ObjectIDs(ctx context.Context, f Filter) ([]string, error)
 
+	// Scopes lists the scopes of the objects that f selects, sorted, each once. The first is the text from or comes after
+	// it, and there are at most f.Limit. It ignores AfterName and AfterID, and like ObjectIDs it verifies nothing. It is
+	// for View.
+	Scopes(ctx context.Context, f Filter, from string) ([]string, error)
+
 	// InsertObject adds an object. ErrExists means that its id is taken.
 	//
 	// A place (kind, project, environment, scope, name) is unique at the end of the transaction. Until then, several

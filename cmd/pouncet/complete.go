@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -138,15 +137,9 @@ func (a *app) completeNames(kind backend.Kind, others ...string) completion {
 	}
 }
 
-// completeScopes completes the scopes that entries of the project have. It reads all entries, as far as the time
-// allows: no list has the scopes alone.
+// completeScopes completes the scopes that entries of the project have.
 func (a *app) completeScopes(c *cobra.Command, _ []string, begin string) ([]string, cobra.ShellCompDirective) {
-	scopes := []string{backend.ProjectScope}
-	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
-		for _, o := range a.completionObjects(c, kind, "", math.MaxInt) {
-			scopes = append(scopes, o.Scope)
-		}
-	}
+	scopes := append(objectNames(a.completionObjects(c, backend.KindScope, begin, maxCompletions)), backend.ProjectScope)
 	return matching(scopes, begin), cobra.ShellCompDirectiveNoFileComp
 }
 
@@ -185,10 +178,14 @@ func (a *app) completionObjects(c *cobra.Command, kind backend.Kind, begin strin
 	if o := (objectCommand{kind: kind}); kind != backend.KindProject && kind != backend.KindToken && !o.isAccess() {
 		q.Project = a.projectName()
 	}
-	if (kind == backend.KindSecret || kind == backend.KindScopedValue) && c.Name() != "set" {
-		q.Environment, q.Scope = a.environmentName(), a.scope
+	isEntry := kind == backend.KindSecret || kind == backend.KindScopedValue
+	if (isEntry || kind == backend.KindScope) && c.Name() != "set" {
+		q.Environment = a.environmentName()
 	}
-	if c.Name() == "restore" {
+	if isEntry && c.Name() != "set" {
+		q.Scope = a.scope
+	}
+	if c.Name() == "restore" && kind != backend.KindScope {
 		q.Deleted, q.NamePrefix = true, ""
 	}
 	objects, err := beginning(ctx, b, q, begin, most)

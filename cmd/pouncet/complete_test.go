@@ -247,6 +247,11 @@ func TestCompletionAsksForThePrefix(t *testing.T) {
 		if len(queries) == 0 || queries[0].NamePrefix != "db_" || queries[0].Limit != maxCompletions {
 			t.Errorf("the queries are %+v, want the names with the prefix db_", queries)
 		}
+		queries = nil
+		complete(t, "secret", "show", "--endpoint", running.URL, "--scope", "app/")
+		if len(queries) == 0 || queries[0].Kind != backend.KindScope || queries[0].NamePrefix != "app/" {
+			t.Errorf("the queries are %+v, want the scopes with the prefix app/", queries)
+		}
 	}
 }
 
@@ -284,14 +289,20 @@ words=(pouncet secret show db_p); CURRENT=4; _pouncet`,
 	}
 }
 
-// BenchmarkCompletion10000 and BenchmarkSecretList10000 measure one command on an embedded backend with 10,000 secrets.
+// BenchmarkCompletion10000, BenchmarkCompletionOfScopes10000 and BenchmarkSecretList10000 measure one command on an
+// embedded backend with 10,000 secrets.
 func BenchmarkCompletion10000(b *testing.B) {
-	benchmarkCommand(b, "__completeNoDesc", "secret", "show", "--env", "prod", "s09")
+	benchmarkCommand(b, "s0999", "__completeNoDesc", "secret", "show", "--env", "prod", "s09")
 }
 
-func BenchmarkSecretList10000(b *testing.B) { benchmarkCommand(b, "secret", "list") }
+func BenchmarkCompletionOfScopes10000(b *testing.B) {
+	benchmarkCommand(b, "pipeline/orders", "__completeNoDesc", "secret", "list", "--env", "prod", "--scope", "p")
+}
 
-func benchmarkCommand(b *testing.B, args ...string) {
+func BenchmarkSecretList10000(b *testing.B) { benchmarkCommand(b, "s0999", "secret", "list") }
+
+// benchmarkCommand runs a command whose output has a text.
+func benchmarkCommand(b *testing.B, text string, args ...string) {
 	folder := b.TempDir()
 	store, err := open.Open(b.Context(), open.Config{Path: filepath.Join(folder, open.Folder), CreateIfAbsent: true})
 	if err != nil {
@@ -310,6 +321,7 @@ func benchmarkCommand(b *testing.B, args ...string) {
 		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret,
 			Project: backend.DefaultProject, Environment: "prod", Name: fmt.Sprintf("s%05d", i), Generate: &backend.Generate{}})
 	}
+	changes[len(changes)-1].Scope = "pipeline/orders"
 	if _, err := store.Apply(b.Context(), backend.ChangeSet{Changes: changes}); err != nil {
 		b.Fatal(err)
 	}
@@ -321,7 +333,7 @@ func benchmarkCommand(b *testing.B, args ...string) {
 		c := exec.CommandContext(b.Context(), program, args...)
 		c.Dir = folder
 		c.Env = append(os.Environ(), "HOME="+folder)
-		if out, err := c.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("s0999")) {
+		if out, err := c.CombinedOutput(); err != nil || !bytes.Contains(out, []byte(text)) {
 			b.Fatalf("%v: %.200s", err, out)
 		}
 	}

@@ -168,6 +168,18 @@ func (t *tx) ObjectIDs(ctx context.Context, f store.Filter) ([]string, error) {
 	return t.texts(ctx, "SELECT o.id FROM object o WHERE "+where+" ORDER BY o.name, o.id", args...)
 }
 
+// Scopes implements store.Tx.
+func (t *tx) Scopes(ctx context.Context, f store.Filter, from string) ([]string, error) {
+	where, args := selection(f)
+	args = append(args, from)
+	text := fmt.Sprintf("SELECT DISTINCT o.scope FROM object o WHERE %s AND o.scope >= $%d ORDER BY o.scope", where, len(args))
+	if f.Limit > 0 {
+		args = append(args, f.Limit)
+		text += fmt.Sprintf(" LIMIT $%d", len(args))
+	}
+	return t.texts(ctx, text, args...)
+}
+
 // Lookup implements store.Tx.
 func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry)) error {
 	if err := t.usable(ctx, false); err != nil {

@@ -93,6 +93,12 @@ func PlanOfObjects(ctx context.Context, t store.Tx, f store.Filter) (string, err
 	return t.(*tx).plan(ctx, text, args)
 }
 
+// PlanOfScopes returns how SQLite runs the query of Scopes.
+func PlanOfScopes(ctx context.Context, t store.Tx, f store.Filter) (string, error) {
+	text, args := t.(*tx).scopesQuery(f, "app/")
+	return t.(*tx).plan(ctx, text, args)
+}
+
 // PlanOfLookup returns how SQLite runs the query of a lookup.
 func PlanOfLookup(ctx context.Context, t store.Tx, l store.Lookup) (string, error) {
 	text, args := t.(*tx).lookupQuery(l)

@@ -189,6 +189,24 @@ func (t *tx) ObjectIDs(ctx context.Context, f store.Filter) ([]string, error) {
 	return t.texts(ctx, "SELECT o.id FROM object o WHERE "+where+" ORDER BY +o.name, o.id", args...)
 }
 
+// Scopes implements store.Tx.
+func (t *tx) Scopes(ctx context.Context, f store.Filter, from string) ([]string, error) {
+	text, args := t.scopesQuery(f, from)
+	return t.texts(ctx, text, args...)
+}
+
+// scopesQuery returns the query of Scopes and its arguments. The index of the place has all its columns.
+func (t *tx) scopesQuery(f store.Filter, from string) (string, []any) {
+	where, args := t.selection(f)
+	text := "SELECT DISTINCT o.scope FROM object o WHERE " + where + " AND o.scope >= ? ORDER BY o.scope"
+	args = append(args, from)
+	if f.Limit > 0 {
+		text += " LIMIT ?"
+		args = append(args, f.Limit)
+	}
+	return text, args
+}
+
 // The lookup seeks once per name in the index of the place, and compares the few environments and scopes of the name in
 // the index. The unary plus in inCondition keeps SQLite from a seek for every combination of the three. The query does
 // not fetch columns that the caller knows, and it fetches the texts as one column: every column costs 0.1 µs, half as

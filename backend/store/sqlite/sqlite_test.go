@@ -100,6 +100,27 @@ func TestLookupsUseAnIndex(t *testing.T) {
 	}
 }
 
+// TestScopesAreReadFromTheIndex reads how SQLite lists scopes: without the rows.
+func TestScopesAreReadFromTheIndex(t *testing.T) {
+	s := create(t)
+	for _, f := range []store.Filter{
+		{Kind: backend.KindSecret, Project: "project", BeforeName: "~", Limit: 1_001},
+		{Kind: backend.KindSecret, Project: "project", Environment: "dev", BeforeName: "~"},
+		{Kind: backend.KindSecret, Project: "project", BeforeName: "~", Regions: &store.Regions{{Environment: "dev"}}},
+	} {
+		err := s.View(t.Context(), func(tx store.Tx) error {
+			plan, err := sqlite.PlanOfScopes(t.Context(), tx, f)
+			if !strings.Contains(plan, "SEARCH o USING COVERING INDEX") || !strings.Contains(plan, "(project=? AND kind=?") {
+				t.Errorf("%+v: SQLite runs %q, want a search in the index alone", f, plan)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestObjectsAreFoundByTheIndexOfTheirPlace reads how SQLite runs the queries that every command makes. A scan would
 // read all objects of all projects.
 func TestObjectsAreFoundByTheIndexOfTheirPlace(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -354,6 +355,38 @@ var objectTests = []test{
 					e.Errorf("%+v lists %d and counts %d, want %d", c.filter, len(objects), n, c.want)
 				}
 				return nil
+			})
+		}
+	}},
+	{"the scopes of objects are listed once each", func(e env) {
+		e.insert(secret("p", "dev", "project", "a"), secret("p", "dev", "project", "b"), secret("p", "dev", "app/x", "a"),
+			secret("p", "prod", "app/x", "a"), secret("p", "prod", "pipeline/x", "a"), secret("p", "prod", "app/X", "a"),
+			secret("q", "dev", "app/q", "a"))
+		for _, c := range []struct {
+			filter store.Filter
+			from   string
+			want   string
+		}{
+			{store.Filter{}, "", "app/X app/x pipeline/x project"},
+			{store.Filter{Limit: 2, AfterName: "z", AfterID: "z"}, "", "app/X app/x"},
+			{store.Filter{}, "app/Y", "app/x pipeline/x project"},
+			{store.Filter{Limit: 1}, "app/x", "app/x"},
+			{store.Filter{}, "z", ""},
+			{store.Filter{Environment: "dev"}, "", "app/x project"},
+			{store.Filter{Name: "b"}, "", "project"},
+			{store.Filter{BeforeName: "a"}, "", ""},
+			{store.Filter{Regions: &store.Regions{{Environment: "prod", Pattern: "a*"}, {Names: []string{"b"}}}}, "",
+				"app/X app/x pipeline/x project"},
+			{store.Filter{Regions: &store.Regions{{Scope: "app/x"}, {Environment: "prod", Pattern: "b*"}}}, "", "app/x"},
+			{store.Filter{Regions: &store.Regions{}}, "", ""},
+		} {
+			c.filter.Kind, c.filter.Project = backend.KindSecret, "p"
+			e.view(func(ctx context.Context, tx store.Tx) error {
+				got, err := tx.Scopes(ctx, c.filter, c.from)
+				if strings.Join(got, " ") != c.want {
+					e.Errorf("%+v from %q has the scopes %q, want %q", c.filter, c.from, got, c.want)
+				}
+				return err
 			})
 		}
 	}},
