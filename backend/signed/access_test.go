@@ -5,6 +5,7 @@ package signed_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -100,5 +101,82 @@ func TestATransactionReadsTheBindingsOnce(t *testing.T) {
 	}
 	if changed, err := s.CheckAccess(t.Context()); err != nil || len(changed) > 0 {
 		t.Errorf("after the deletions: %v, %v", changed, err)
+	}
+}
+
+// Tokens are read once too. A set can create and delete thousands of them.
+func TestATransactionReadsTheTokensOnce(t *testing.T) {
+	const many = 200
+	reading := &readingStore{}
+	s := openOver(t, t.TempDir(), func(database store.Store) store.Store {
+		reading.Store = database
+		return reading
+	}).(*signed.Store)
+	defer s.Close()
+	token := func(i int) store.Token { return newToken(fmt.Sprintf("t%03d", i)) }
+	names := func(tx store.Tx) (out []string) {
+		tokens, err := tx.Tokens(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range tokens {
+			out = append(out, k.Name)
+		}
+		return out
+	}
+	var written []string // as the transaction lists them at its end
+	for _, c := range []struct {
+		name  string
+		write func(tx store.Tx, i int) error
+		left  int
+	}{
+		{"creating", func(tx store.Tx, i int) error { return tx.InsertToken(t.Context(), token(many-i)) }, many},
+		{"updating", func(tx store.Tx, i int) error {
+			k := token(i + 1)
+			k.Revision++
+			return tx.UpdateToken(t.Context(), k)
+		}, many},
+		{"deleting", func(tx store.Tx, i int) error {
+			if i%4 == 0 {
+				return nil
+			}
+			return tx.DeleteToken(t.Context(), token(i+1).ID)
+		}, many / 4},
+		{"creating and deleting", func(tx store.Tx, i int) error {
+			if err := tx.InsertToken(t.Context(), token(many+i+1)); err != nil {
+				return err
+			}
+			return tx.DeleteToken(t.Context(), token(many+i+1).ID)
+		}, many / 4},
+	} {
+		reading.rows = 0
+		err := s.Update(t.Context(), func(tx store.Tx) error {
+			for i := range many {
+				names(tx)
+				if err := c.write(tx, i); err != nil {
+					return err
+				}
+			}
+			written = names(tx)
+			return nil
+		})
+		if err != nil || reading.rows > 2*many {
+			t.Errorf("%s %d tokens reads %d rows, %v", c.name, many, reading.rows, err)
+		}
+		err = s.View(t.Context(), func(tx store.Tx) error {
+			if stored := names(tx); len(stored) != c.left || !slices.Equal(stored, written) {
+				t.Errorf("%s: the transaction lists %v, and the database has %v", c.name, written, stored)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if changed, err := s.CheckAccess(t.Context()); err != nil || len(changed) > 0 {
+			t.Errorf("after %s: %v, %v", c.name, changed, err)
+		}
+	}
+	if found, err := s.Verify(t.Context()); err != nil || len(found) > 0 {
+		t.Errorf("at the end: %v, %v", found, err)
 	}
 }

@@ -4,8 +4,10 @@ package signed
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -28,13 +30,60 @@ func (t *tx) verifyToken(k *store.Token) {
 	}
 }
 
-// Tokens implements store.Tx.
+// tokenList holds the tokens as a transaction has left them, by name and id.
+type tokenList struct {
+	rows    []store.Token
+	sums    rowSums
+	genuine summands
+}
+
+// Tokens implements store.Tx. A transaction that writes reads them once, because it may change thousands of them.
 func (t *tx) Tokens(ctx context.Context) ([]store.Token, error) {
+	if t.tokens != nil {
+		return slices.Clone(t.tokens.rows), nil
+	}
 	tokens, err := t.Tx.Tokens(ctx)
 	for i := range tokens {
 		t.verifyToken(&tokens[i])
 	}
+	if err == nil && t.known != nil {
+		t.tokens = &tokenList{slices.Clone(tokens), t.signers.tokenSums(tokens), t.signers.tokenSummands(tokens)}
+	}
 	return tokens, err
+}
+
+// listToken adds a token that was written to those that the transaction has read.
+func (t *tx) listToken(k store.Token) {
+	if t.tokens == nil {
+		return
+	}
+	k.CreatedAt, k.ExpiresAt = stampOf(k.CreatedAt), stampOf(k.ExpiresAt)
+	l, one := t.tokens, t.signers.tokenSummand(k)
+	at, _ := slices.BinarySearchFunc(l.rows, k, func(a, b store.Token) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
+	l.rows = slices.Insert(l.rows, at, k)
+	l.sums.add(one, false)
+	l.genuine[one] = k.ID
+}
+
+// stampOf returns a time as a database returns it.
+func stampOf(at time.Time) time.Time { return time.UnixMicro(at.UnixMicro()).UTC() }
+
+// unlistToken removes a token that was deleted or replaced.
+func (t *tx) unlistToken(id string) {
+	if t.tokens == nil {
+		return
+	}
+	l := t.tokens
+	i := slices.IndexFunc(l.rows, func(k store.Token) bool { return k.ID == id })
+	if i < 0 {
+		return
+	}
+	one := t.signers.tokenSummand(l.rows[i])
+	l.sums = l.sums.without(one, l.rows[i].Untrusted != nil)
+	delete(l.genuine, one)
+	l.rows = slices.Delete(l.rows, i, i+1)
 }
 
 // TokenByHash implements store.Tx. A token that cannot be trusted does not exist. ErrCorrupt means that a token was
@@ -147,6 +196,7 @@ func (t *tx) InsertToken(ctx context.Context, k store.Token) error {
 		return err
 	}
 	t.raise()
+	t.listToken(k)
 	t.add(accessState, t.signers.tokenSummand(k))
 	return nil
 }
@@ -165,6 +215,8 @@ func (t *tx) UpdateToken(ctx context.Context, k store.Token) error {
 		return err
 	}
 	t.raise()
+	t.unlistToken(k.ID)
+	t.listToken(k)
 	if before.ID != "" {
 		t.subtract(accessState, t.signers.tokenSummand(before))
 	}
@@ -188,15 +240,16 @@ func (t *tx) DeleteToken(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	want, sums := st.sum.plus(t.deltas[accessState]), t.signers.tokenSums(tokens)
+	want, sums := st.sum.plus(t.deltas[accessState]), t.tokens.sums
 	switch {
 	case sums.without(t.signers.tokenSummand(tokens[i]), tokens[i].Untrusted != nil).fit(want):
-	case slices.Contains(t.signers.tokenSummands(tokens).returned(sums, want), id):
+	case slices.Contains(t.tokens.genuine.returned(sums, want), id):
 	case tokens[i].Untrusted == nil || sums.fit(want):
 		t.subtract(accessState, t.signers.tokenSummand(tokens[i]))
 	default:
 		t.spoil(accessState)
 	}
+	t.unlistToken(id)
 	return nil
 }
 

@@ -34,6 +34,7 @@ type tx struct {
 
 	accessChecked bool        // the rows of the deployment fit their state
 	access        *accessSums // nil before they are needed
+	tokens        *tokenList  // nil before it is needed
 }
 
 var _ store.Tx = (*tx)(nil)
