@@ -18,7 +18,7 @@ var files embed.FS
 var page = site.NewTemplate(files, "matrix.html")
 
 // pageSize is how many names a page has.
-const pageSize = 100
+const pageSize = 50
 
 // Register adds the page.
 func Register(s *site.Site) {
