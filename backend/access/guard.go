@@ -76,7 +76,11 @@ func Allow(p backend.Principal, verb backend.Verb) error {
 			return nil
 		}
 	}
-	return denied(p, acts[0])
+	e := denied(p, acts[0])
+	if verb == backend.VerbApply {
+		return e.WithHint("%s; to plan and to try changes: --role %s", e.Hint, smallestRole(compare))
+	}
+	return e
 }
 
 func check(ctx context.Context, a act) error {
