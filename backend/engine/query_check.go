@@ -20,7 +20,9 @@ func checkQuery(q backend.Query, now time.Time) error {
 	if err := checkResolved(q, now); err != nil {
 		return err
 	}
-	for _, check := range []func(backend.Query) error{checkEntryQuery, checkScopeQuery, checkNamePrefix, checkRecordQuery} {
+	for _, check := range []func(backend.Query) error{
+		checkEntryQuery, checkScopeQuery, checkNamePrefix, checkRecordQuery,
+	} {
 		if err := check(q); err != nil {
 			return err
 		}

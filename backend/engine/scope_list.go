@@ -23,7 +23,8 @@ func checkScopeQuery(q backend.Query) error {
 		return nil
 	}
 	return backend.Errorf(backend.CodeInvalid,
-		"a list of scopes has only the selectors project, environment and name_prefix").WithHint("leave out the others").At("kind")
+		"a list of scopes has only the selectors project, environment and name_prefix").
+		WithHint("leave out the others").At("kind")
 }
 
 // scopes makes a page of a list of scopes. A list of one environment also has the scopes of what all environments
