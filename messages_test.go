@@ -59,6 +59,7 @@ var messageFuncs = map[string][]textArg{
 	"cmd/pouncet.ask":        {{0, "output"}},
 	"cmd/pouncet.notef":      {{0, "output"}},
 	"cmd/pouncet.noteText":   {{0, "output"}},
+	"cmd/pouncet.answer":     {{1, "output"}},
 	"cmd/pouncet.printText":  {{0, "output"}},
 	"cmd/pouncet.println":    {{0, "output"}},
 	"cmd/pouncet.readHidden": {{2, "output"}},

@@ -142,29 +142,61 @@ const maxRejected = 20
 // Rejected returns the error of an Apply whose changes broke rules: the single error, or one that lists the first of
 // them. It is nil if no change broke a rule.
 func Rejected(outcomes []Outcome) error {
-	var broken []*Error
-	for _, o := range outcomes {
-		if o.Err != nil {
-			broken = append(broken, o.Err)
+	return RejectedOf(outcomes, func(int) string { return "" })
+}
+
+// RejectedOf is Rejected with a name for each change, which comes before its error. Changes that broke the same rule
+// share one line.
+func RejectedOf(outcomes []Outcome, nameOf func(n int) string) error {
+	broken := 0
+	var first []int // of each text
+	count := map[string]int{}
+	for n, o := range outcomes {
+		if o.Err == nil {
+			continue
 		}
+		text := o.Err.Error()
+		if broken++; count[text] == 0 {
+			first = append(first, n)
+		}
+		count[text]++
 	}
-	switch len(broken) {
-	case 0:
+	if broken == 0 {
 		return nil
-	case 1:
-		return broken[0]
+	}
+	cause := outcomes[first[0]].Err
+	if broken == 1 {
+		return named(cause, nameOf(first[0]))
 	}
 	lines := make([]string, 0, maxRejected+1)
-	for _, e := range broken[:min(len(broken), maxRejected)] {
-		lines = append(lines, e.Error())
+	listed := 0
+	for _, n := range first[:min(len(first), maxRejected)] {
+		e := outcomes[n].Err
+		same := count[e.Error()]
+		listed += same
+		line := named(e, nameOf(n)).Error()
+		if same > 1 {
+			line += fmt.Sprintf("; the same holds for %s", Plural(same-1, "other change"))
+		}
+		lines = append(lines, line)
 	}
-	if more := len(broken) - len(lines); more > 0 {
+	if more := broken - listed; more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return &Error{
-		Code: broken[0].Code,
-		Message: fmt.Sprintf("%d of %d changes were refused, and nothing was changed:\n  %s", len(broken), len(outcomes),
+		Code: cause.Code,
+		Message: fmt.Sprintf("%d of %d changes were refused, and nothing was changed:\n  %s", broken, len(outcomes),
 			strings.Join(lines, "\n  ")),
-		Err: broken[0],
+		Err: cause,
 	}
+}
+
+// named returns an error whose message begins with a name, if it is not empty.
+func named(e *Error, name string) *Error {
+	if name == "" {
+		return e
+	}
+	with := *e
+	with.Message = name + ": " + e.Message
+	return &with
 }

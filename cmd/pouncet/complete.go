@@ -40,6 +40,11 @@ func checkCompletionCommand(root *cobra.Command) {
 		if c.Name() != "completion" {
 			continue
 		}
+		c.Short = "Print a script that completes names in a shell"
+		c.Long = wrap("Prints a script for a shell. With it, the Tab key completes commands, flags and names. The help of " +
+			"the command for each shell says where the script belongs.")
+		c.Example = "  pouncet completion bash > ~/.local/share/bash-completion/completions/pouncet\n" +
+			"  pouncet completion zsh --help"
 		c.Args = onlyCommands
 		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 		for _, shell := range c.Commands() {

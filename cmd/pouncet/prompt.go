@@ -55,8 +55,8 @@ func (a *app) confirm(ctx context.Context, x backend.Object, purge bool) error {
 	if purge {
 		how = "deleted permanently"
 	}
-	a.ask("Environment " + name + " will be " + how + ", with everything in it. Type its name to confirm: ")
-	typed, err := interruptible(ctx, func() (string, error) { return readAnswer(a.in) })
+	typed, _, err := a.answer(ctx,
+		"Environment "+name+" will be "+how+", with everything in it. Type its name to confirm: ")
 	if err != nil {
 		return err
 	}
@@ -73,23 +73,11 @@ func (a *app) yes(ctx context.Context, question string, preset bool) (bool, erro
 	if preset {
 		choice = " [Y/n] "
 	}
-	a.ask(question + choice)
-	type answer struct {
-		text  string
-		ended bool
-	}
-	got, err := interruptible(ctx, func() (answer, error) {
-		text, ended, err := readLineOrEnd(a.in)
-		return answer{text, ended}, err
-	})
-	if err != nil {
+	text, ended, err := a.answer(ctx, question+choice)
+	if err != nil || ended {
 		return false, err
 	}
-	if got.ended {
-		a.noteText("")
-		return false, nil
-	}
-	switch strings.ToLower(got.text) {
+	switch strings.ToLower(text) {
 	case "":
 		return preset, nil
 	case "y", "yes":
@@ -124,17 +112,29 @@ func (a *app) sure(c *cobra.Command, question string, yes bool, consequence stri
 
 const yesUsage = "do not ask; without a terminal, needed for what cannot be undone or deletes a whole environment"
 
+// answer asks a question at the terminal, and returns the answer without white space around it, or that the input ended
+// without one. What comes after the end of the input or an interrupt begins on its own line.
+func (a *app) answer(ctx context.Context, question string) (text string, ended bool, err error) {
+	a.ask(question)
+	type line struct {
+		text  string
+		ended bool
+	}
+	got, err := interruptible(ctx, func() (line, error) {
+		text, ended, err := readLineOrEnd(a.in)
+		return line{text, ended}, err
+	})
+	if err != nil || got.ended {
+		a.noteText("")
+	}
+	return got.text, got.ended, err
+}
+
 // maxAnswer is the longest line that is read as an answer, in bytes.
 const maxAnswer = 1024
 
-// readAnswer reads one line without white space around it. It reads single bytes,
-// because the next line may be the answer to another question.
-func readAnswer(r io.Reader) (string, error) {
-	line, _, err := readLineOrEnd(r)
-	return line, err
-}
-
-// readLineOrEnd is readAnswer, and reports whether the input ended without a line.
+// readLineOrEnd reads one line without white space around it, and reports whether the input ended without a line. It
+// reads single bytes, because the next line may be the answer to another question.
 func readLineOrEnd(r io.Reader) (text string, ended bool, err error) {
 	var line []byte
 	for key := make([]byte, 1); len(line) < maxAnswer; line = append(line, key[0]) {

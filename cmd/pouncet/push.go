@@ -89,11 +89,12 @@ func (a *app) push(ctx context.Context, s backend.Service, p *projectFolder, f p
 		stop := a.working("pushing " + backend.Plural(len(changes), "change"))
 		var err error
 		outcomes, err = s.Apply(ctx, backend.ChangeSet{Changes: changes, DryRun: f.dryRun, Draft: f.draft})
-		if stop(); err != nil {
-			return err
+		stop()
+		if rejected := p.rejected(outcomes, of); rejected != nil {
+			return rejected
 		}
-		if err := backend.Rejected(outcomes); err != nil {
-			return err // of a dry run
+		if err != nil {
+			return err
 		}
 	}
 	if !f.dryRun && f.draft == "" { // a draft changes nothing before it is deployed
@@ -105,11 +106,21 @@ func (a *app) push(ctx context.Context, s backend.Service, p *projectFolder, f p
 	return leftError(p.items)
 }
 
+// rejected returns the error of a push whose changes broke rules, with the file, line and object of each.
+func (p *projectFolder) rejected(outcomes []backend.Outcome, of []int) error {
+	return backend.RejectedOf(outcomes, func(n int) string {
+		i := p.items[of[n]]
+		if i.File == nil {
+			return i.Label()
+		}
+		return p.tree.Position(i.Key) + ": " + i.Label()
+	})
+}
+
 // confirmPush asks at the terminal.
 func (a *app) confirmPush(ctx context.Context, s backend.Service, p *projectFolder, n int) error {
-	a.ask(fmt.Sprintf("Push %s to project %s in %s? Type yes to confirm: ", backend.Plural(n, "change"),
-		backend.Quote(p.tree.Project), locationOf(s)))
-	typed, err := interruptible(ctx, func() (string, error) { return readAnswer(a.in) })
+	typed, _, err := a.answer(ctx, fmt.Sprintf("Push %s to project %s in %s? Type yes to confirm: ",
+		backend.Plural(n, "change"), backend.Quote(p.tree.Project), locationOf(s)))
 	if err != nil {
 		return err
 	}

@@ -160,8 +160,7 @@ func (a *app) acceptFindings(ctx context.Context, parts *open.Parts, found []sig
 		if !a.json {
 			a.printFindings("", found)
 		}
-		a.ask("These rows will be signed as they are. Type accept to confirm: ")
-		typed, err := interruptible(ctx, func() (string, error) { return readAnswer(a.in) })
+		typed, _, err := a.answer(ctx, "These rows will be signed as they are. Type accept to confirm: ")
 		if err != nil {
 			return err
 		}

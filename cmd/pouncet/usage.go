@@ -86,7 +86,22 @@ func onlyCommands(c *cobra.Command, args []string) error {
 	if suggestion != "" {
 		suggestion = c.CommandPath() + " " + suggestion
 	}
-	return err.withHint("%s", suggest.Hint(suggestion, err.err.Hint))
+	hint := err.err.Hint
+	if c.HasParent() {
+		hint = "the commands are " + strings.Join(visibleNames(c), ", ")
+	}
+	return err.withHint("%s", suggest.Hint(suggestion, hint))
+}
+
+// visibleNames returns the names of the commands below c that the help lists.
+func visibleNames(c *cobra.Command) []string {
+	var names []string
+	for _, sub := range c.Commands() {
+		if !sub.Hidden {
+			names = append(names, sub.Name())
+		}
+	}
+	return names
 }
 
 // otherWords has the words that other tools use for a command.

@@ -4,10 +4,12 @@ package projectfiles
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/big"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -208,7 +210,11 @@ func decode[T any](f *file, n *yaml.Node, key string, to *T) error {
 				key += "." + wrong.Field
 			}
 			given, _, _ := strings.Cut(wrong.Value, " ") // a number that is too large follows its kind
-			return f.at(value, "%s must be a %s, not a %s", key, typeName(wrong.Type.Kind().String()), given)
+			if _, ok := any(to).(*map[string]string); ok && wrong.Type.Kind() == reflect.String {
+				key = "each value of " + key
+			}
+			return f.at(value, "%s must be a %s, not a %s", key, typeName(wrong.Type.Kind().String()),
+				cmp.Or(map[string]string{"array": "list", "object": "mapping", "bool": "boolean"}[given], given))
 		}
 		return f.at(value, "%s is not valid: %s", key, oneLine(err.Error()))
 	}

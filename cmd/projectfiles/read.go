@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
 // The names of the files.
@@ -50,10 +52,18 @@ func (t *Tree) Exists() bool { return t.Project != "" }
 
 // Position returns the file and line of an object, for messages.
 func (t *Tree) Position(k Key) string {
-	if name, ok := t.environments[k.Environment]; ok && k.Environment != "" {
-		return name
+	name, line := ProjectFile, 1
+	environment := k.Environment
+	if k.Kind == backend.KindEnvironment {
+		environment = k.Name
 	}
-	return ProjectFile
+	if file, ok := t.environments[environment]; ok && environment != "" {
+		name = file
+	}
+	if p, ok := t.nodes[k]; ok && p.key != nil {
+		line = p.key.Line
+	}
+	return fmt.Sprintf("%s:%d", name, line)
 }
 
 // Read parses the files of a folder. A folder without project.yaml gives an empty Tree.
@@ -334,13 +344,30 @@ func (t *Tree) addNamed(f *file, key Key, p pair, what string, keys []string) er
 		return err.WithHint("write %s: {value: …}", key.Name)
 	}
 	if err := f.known(p.value, what, keys...); err != nil {
-		if key.Kind == backend.KindSecret && (valueOf(p.value, "value") != nil || valueOf(p.value, "json") != nil) {
-			return backend.AsError(err).
-				WithHint("a file never has the value of a secret; if this was one, replace it everywhere")
+		if key.Kind == backend.KindSecret {
+			return f.unknownOfSecret(p.value, backend.AsError(err))
 		}
 		return err
 	}
 	return t.add(f, key, p)
+}
+
+// unknownOfSecret returns the error of a secret with an unknown key. Somebody may have written the value of the secret:
+// so the error does not repeat a key that stands alone, as in {value}, and says that no file has a value.
+func (f *file) unknownOfSecret(n *yaml.Node, err *backend.Error) *backend.Error {
+	const never = "a file never has the value of a secret; if this was one, replace it everywhere"
+	for _, p := range pairs(n) {
+		switch {
+		case slices.Contains(secretKeys, p.key.Value):
+			continue
+		case isNull(p.value):
+			return f.at(p.key, "a secret has no such key").WithHint(never)
+		case suggest.Name(p.key.Value, secretKeys) == "":
+			return err.WithHint(never+"; the keys are %s", strings.Join(secretKeys, ", "))
+		}
+		return err
+	}
+	return err
 }
 
 // declaration is the form of an object in a file.
@@ -389,6 +416,9 @@ func (t *Tree) add(f *file, key Key, p pair) error {
 				"expires_at must be a date (2027-01-31) or a time (2027-01-31T12:00:00Z)")
 		}
 		out.ExpiresAt = at
+	}
+	if n := valueOf(p.value, "visibility"); n != nil && d.Visibility != backend.Masked && d.Visibility != backend.Restricted {
+		return f.at(n, "visibility must be masked or restricted")
 	}
 	if n := valueOf(p.value, "schema"); n != nil {
 		text, err := f.json(n)

@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -102,8 +103,11 @@ func entries(path string, mapping *yaml.Node, keys []string, f func(key string, 
 		case key.Kind != yaml.ScalarNode:
 			return invalid(path, key, "a key is not a text")
 		case keys != nil && !slices.Contains(keys, key.Value):
-			return invalid(path, key, "unknown key %s", backend.Quote(key.Value)).
-				WithHint("%s", suggest.Hint(suggest.Name(key.Value, keys), "the keys are "+backend.Enumerate(keys)))
+			err := invalid(path, key, "unknown key %s", backend.Quote(key.Value))
+			if strings.Contains(strings.ToLower(key.Value), "token") {
+				return err.WithHint("no file of settings has a token: log in with pouncet login; if this was one, replace it")
+			}
+			return err.WithHint("%s", suggest.Hint(suggest.Name(key.Value, keys), "the keys are "+backend.Enumerate(keys)))
 		case slices.Contains(seen, key.Value):
 			return invalid(path, key, "key %s is set twice", backend.Quote(key.Value)).WithHint("remove one of them")
 		}

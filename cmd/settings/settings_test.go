@@ -140,7 +140,7 @@ func TestRepositoryFileAndSchemaAgree(t *testing.T) {
 		{text: "endpoint: https://pouncet.example.com\nproject: shop\nenvironment: dev\n"},
 		{text: "endpoint: unix:///run/pouncet.sock\n"}, {text: "environment: '*'\n"},
 		{"environmnt: dev\n", `:1:1: unknown key "environmnt"`, "did you mean environment?"},
-		{"project: shop\ntoken: x\n", `:2:1: unknown key "token"`, "the keys are"},
+		{"project: shop\ntoken: x\n", `:2:1: unknown key "token"`, "no file of settings has a token"},
 		{"project: 7\n", ":1:10: project is not a text, or is empty", "give it a text"},
 		{"project:\n", "project is not a text, or is empty", ""},
 		{"project: ''\n", "project is not a text, or is empty", ""},
