@@ -248,7 +248,8 @@ func (r *run) writeValue(c backend.Change, e *entry) (backend.Outcome, error) {
 		delete(r.places.follows, e.row.ID) // the link is what this change says
 	case !e.exists:
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid,
-			"scoped value %q has no value: JSON or a link to a secret is required", e.row.Name).At("json")
+			"scoped value %q has no value: JSON or a link to a secret is required", e.row.Name).
+			WithHint("give it a JSON value, or the name of a secret").At("json")
 	}
 	return r.writeEntry(e, nil)
 }

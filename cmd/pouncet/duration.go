@@ -88,5 +88,5 @@ func parseExpiry(s string, now time.Time) (time.Time, bool) {
 		}
 	}
 	d, err := backend.ParseDuration(s)
-	return now.UTC().Add(d).Truncate(time.Second), err == nil
+	return now.UTC().Add(d).Truncate(time.Second), err == nil && d != 0 // 0 could mean "now" or "never"
 }

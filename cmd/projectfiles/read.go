@@ -417,7 +417,8 @@ func (t *Tree) add(f *file, key Key, p pair) error {
 		}
 		out.ExpiresAt = at
 	}
-	if n := valueOf(p.value, "visibility"); n != nil && d.Visibility != backend.Masked && d.Visibility != backend.Restricted {
+	known := d.Visibility == backend.Masked || d.Visibility == backend.Restricted
+	if n := valueOf(p.value, "visibility"); n != nil && !known {
 		return f.at(n, "visibility must be masked or restricted")
 	}
 	if n := valueOf(p.value, "schema"); n != nil {

@@ -66,9 +66,12 @@ func TestWrongFilesAreRefused(t *testing.T) {
 			"never has the value of a secret"}},
 		"a wrong visibility": {dev, "secrets:\n  a: {visibility: CANARY}\n", []string{
 			dev + ":2: visibility must be masked or restricted"}},
-		"a list":            {dev, "secrets:\n  a: {description: [CANARY]}\n", []string{"description must be a string, not a list"}},
-		"a wrong label":     {dev, "secrets:\n  a: {labels: {a: [x]}}\n", []string{"each value of labels must be a string, not a list"}},
-		"a deep label":      {dev, "secrets:\n  a: {labels: {a: {b: x}}}\n", []string{"each value of labels must be a string, not a mapping"}},
+		"a list": {dev, "secrets:\n  a: {description: [CANARY]}\n", []string{
+			"description must be a string, not a list"}},
+		"a wrong label": {dev, "secrets:\n  a: {labels: {a: [x]}}\n", []string{
+			"each value of labels must be a string, not a list"}},
+		"a deep label": {dev, "secrets:\n  a: {labels: {a: {b: x}}}\n", []string{
+			"each value of labels must be a string, not a mapping"}},
 		"a list of labels":  {dev, "secrets:\n  a: {labels: [x]}\n", []string{": labels must be a mapping, not a list"}},
 		"a wrong type":      {dev, "secrets:\n  a: {rotation_days: soon}\n", []string{"rotation_days must be a number"}},
 		"a key without one": {dev, "secrets:\n  a: {description: }\n", []string{"description has no value"}},
