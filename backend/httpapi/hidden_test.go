@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -165,6 +164,8 @@ func (p *places) fill(admin backend.Service) {
 		{Op: backend.OpSet, Kind: backend.KindRole, Name: hiddenName, Rights: []backend.Right{backend.RightAudit}},
 		{Op: backend.OpSet, Kind: backend.KindGroup, Name: hiddenName, Members: []string{"token:" + hiddenName}},
 		{Op: backend.OpCreate, Kind: backend.KindBinding, Name: hiddenName, Grant: grant},
+		{Op: backend.OpSet, Kind: backend.KindTrust, Name: hiddenName, Trust: &backend.Trust{Issuer: "https://issuer.example",
+			Audience: "pouncet", Claims: map[string]string{"sub": "someone"}, Principal: backend.Workload}},
 	}
 	out, err := admin.Apply(p.t.Context(), backend.ChangeSet{Changes: changes})
 	if err != nil {
@@ -176,15 +177,23 @@ func (p *places) fill(admin backend.Service) {
 		}
 	}
 	staged := at(backend.KindSecret, hiddenName, "dev", other)
-	out, err = admin.Apply(p.t.Context(), backend.ChangeSet{Draft: "hidden", Changes: []backend.Change{staged}})
+	out, err = admin.Apply(p.t.Context(), backend.ChangeSet{Draft: hiddenName, Changes: []backend.Change{staged}})
 	if err != nil || len(out) != 1 {
 		p.t.Fatal(err)
 	}
-	drafts, err := admin.Query(p.t.Context(), backend.Query{Kind: backend.KindDraft, Project: hiddenName})
-	if err != nil || len(drafts.Objects) != 1 {
-		p.t.Fatal(err)
+	for kind, draft := range map[backend.Kind]string{backend.KindDraft: "", backend.KindDraftChange: hiddenName} {
+		found, err := admin.Query(p.t.Context(), backend.Query{Kind: kind, Project: hiddenName, Draft: draft})
+		if err != nil || len(found.Objects) != 1 {
+			p.t.Fatal(found, err)
+		}
+		p.hidden[kind] = found.Objects[0].ID
 	}
-	p.hidden[backend.KindDraft] = drafts.Objects[0].ID
+	withoutID := []string{"record", "version", "entry", "usage"} // no request names one by an id
+	for _, kind := range p.enum("Kind") {
+		if p.hidden[backend.Kind(kind)] == "" && !slices.Contains(withoutID, kind) {
+			p.t.Errorf("there is no hidden object of kind %s", kind)
+		}
+	}
 	p.admin = admin
 }
 
@@ -203,46 +212,6 @@ func (p *places) bound(role backend.Role) string {
 		p.t.Fatal(err)
 	}
 	return token
-}
-
-// dig follows keys into an object.
-func dig(o map[string]any, keys ...string) map[string]any {
-	for _, k := range keys {
-		o = o[k].(map[string]any)
-	}
-	return o
-}
-
-// resolved follows a reference to a schema.
-func (p *places) resolved(schema map[string]any) map[string]any {
-	ref, ok := schema["$ref"].(string)
-	if !ok {
-		return schema
-	}
-	return dig(p.schema, strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
-}
-
-// strings lists the paths to the strings of a schema that have no list of values. "0" is the element of an array.
-func (p *places) strings(schema map[string]any, at []string) (all [][]string) {
-	schema = p.resolved(schema)
-	if properties, ok := schema["properties"].(map[string]any); ok {
-		for _, name := range slices.Sorted(maps.Keys(properties)) {
-			all = append(all, p.strings(properties[name].(map[string]any), append(slices.Clone(at), name))...)
-		}
-	} else if items, ok := schema["items"].(map[string]any); ok {
-		all = p.strings(items, append(slices.Clone(at), "0"))
-	} else if schema["type"] == "string" && schema["enum"] == nil {
-		all = [][]string{at}
-	}
-	return all
-}
-
-// enum lists the values of an enumeration of the document.
-func (p *places) enum(name string) (values []string) {
-	for _, v := range dig(p.schema, "components", "schemas", name)["enum"].([]any) {
-		values = append(values, v.(string))
-	}
-	return values
 }
 
 // question is one value of a field that is hidden or missing.
@@ -267,7 +236,9 @@ func (p *places) questions(kind backend.Kind, fields [][]string) (all []question
 			id = p.hidden[backend.KindDraft]
 		case "to", "0":
 			all = append(all, question{f, "token:" + hiddenName, "token:" + missingName},
-				question{f, "group:" + hiddenName, "group:" + missingName})
+				question{f, "group:" + hiddenName, "group:" + missingName},
+				question{f, "trust:" + hiddenName, "trust:" + missingName},
+				question{f, "trust:" + hiddenName + "/someone", "trust:" + missingName + "/someone"})
 		}
 		if id != "" {
 			all = append(all, question{f, id, missingID})
@@ -317,28 +288,6 @@ func changeOf(kind backend.Kind, op string) map[string]any {
 		c["project"] = backend.DefaultProject
 	}
 	return c
-}
-
-// with returns a copy of a body with another value of a field.
-func with(body any, field []string, value any) any {
-	if len(field) == 0 {
-		return value
-	}
-	if field[0] == "0" {
-		list, _ := body.([]any)
-		if len(list) == 0 {
-			list = []any{nil}
-		}
-		list = slices.Clone(list)
-		list[0] = with(list[0], field[1:], value)
-		return list
-	}
-	o, _ := body.(map[string]any)
-	if o = maps.Clone(o); o == nil {
-		o = map[string]any{}
-	}
-	o[field[0]] = with(o[field[0]], field[1:], value)
-	return o
 }
 
 // tryChanges asks with the fields of a change, in dry runs of many changes, and with some of them in real changes.
