@@ -36,9 +36,9 @@ const RecordKind = "idempotency record"
 
 // The problems of a Finding.
 const (
-	rowChanged         = "its row was changed outside Pouncet"
-	rowsMissing        = "a row was removed or put back outside Pouncet"
-	rowsUnknown        = rowsMissing + ", or Pouncet deleted a row that was changed outside Pouncet: if you deleted such a " +
+	rowChanged  = "its row was changed outside Pouncet"
+	rowsMissing = "a row was removed or put back outside Pouncet"
+	rowsUnknown = rowsMissing + ", or Pouncet deleted a row that was changed outside Pouncet: if you deleted such a " +
 		"row and nothing else was changed, accept this finding"
 	stateMissing       = "its state was removed outside Pouncet"
 	stateChanged       = "its state was changed outside Pouncet"
