@@ -742,7 +742,8 @@ func TestMatrixShowsHolesAndDifferences(t *testing.T) {
 	d.must(secret("dev", "both", "a"), secret("prod", "both", "b"), secret("*", "shared", "v"))
 	d.get("/ui/p/default/matrix").is(t, 200, "missing", "/e/prod/new?name=db_password", ">shared<").lacks(t, canary)
 	d.get("/ui/p/default/matrix?only=holes").is(t, 200, "db_password").lacks(t, ">both<")
-	d.get("/ui/p/default/matrix?only=different").is(t, 200, ">both<", ">set v1<", ">different v1<").lacks(t, ">db_password<", ">same")
+	d.get("/ui/p/default/matrix?only=different").is(t, 200, ">both<", ">set v1<", ">different v1<").
+		lacks(t, ">db_password<", ">same")
 }
 
 func TestTypeIsCreatedAndTriedWithAnExample(t *testing.T) {

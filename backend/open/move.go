@@ -167,8 +167,8 @@ func (p *Parts) checkMovable(ctx context.Context, o MoveOptions) error {
 	})
 }
 
-// blocking returns how many findings prevent a move. A changed idempotency record is moved as it is: no call trusts it in
-// the target either, and nobody can delete it there before the move has ended.
+// blocking returns how many findings prevent a move. A changed idempotency record is moved as it is: no call trusts it
+// in the target either, and nobody can delete it there before the move has ended.
 func blocking(found []signed.Finding) (n int) {
 	for _, f := range found {
 		if f.Kind != signed.RecordKind {

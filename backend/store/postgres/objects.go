@@ -172,7 +172,8 @@ func (t *tx) ObjectIDs(ctx context.Context, f store.Filter) ([]string, error) {
 func (t *tx) Scopes(ctx context.Context, f store.Filter, from string) ([]string, error) {
 	where, args := selection(f)
 	args = append(args, from)
-	text := fmt.Sprintf("SELECT DISTINCT o.scope FROM object o WHERE %s AND o.scope >= $%d ORDER BY o.scope", where, len(args))
+	text := fmt.Sprintf("SELECT DISTINCT o.scope FROM object o WHERE %s AND o.scope >= $%d ORDER BY o.scope", where,
+		len(args))
 	if f.Limit > 0 {
 		args = append(args, f.Limit)
 		text += fmt.Sprintf(" LIMIT $%d", len(args))
