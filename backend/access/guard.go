@@ -78,7 +78,7 @@ func Allow(p backend.Principal, verb backend.Verb) error {
 	}
 	e := denied(p, acts[0])
 	if verb == backend.VerbApply {
-		return e.WithHint("%s; to plan and to try changes: --role %s", e.Hint, smallestRole(compare))
+		return e.WithHint("%s; the role %s is enough to plan and to try changes", e.Hint, smallestRole(compare))
 	}
 	return e
 }
