@@ -24,6 +24,7 @@ func TestPlanSendsFewRequests(t *testing.T) {
 		n = 1_000
 	}
 	w := acctest.NewWorkspace(t)
+	state := w.StateInMemory()
 	path := filepath.Join(t.TempDir(), "data")
 	maxSecrets, forbid := 2*n, true
 	policy := func(p backend.PolicyChange) backend.Change {
@@ -62,10 +63,8 @@ resource "pouncet_secret" "s" {
 	if got := plan("No changes"); got > 5+environment {
 		t.Errorf("a plan with fingerprints sends %d requests, want at most %d", got, 5+environment)
 	}
-	state := filepath.Join(w.Dir, "terraform.tfstate")
-	if err := os.Rename(state, state+".away"); err != nil {
-		t.Fatal(err)
-	}
+	managed := state.Get()
+	state.Set(nil)
 	w.Write("import.tf", fmt.Sprintf(`
 import {
   to = pouncet_environment.e
@@ -79,13 +78,11 @@ import {
 	if got := plan(fmt.Sprintf("%d to import", n+1)); got > 10 {
 		t.Errorf("importing %d secrets sends %d requests, want at most 10", n, got)
 	}
-	w.Write("import.tf", importByID(t, state+".away"))
+	w.Write("import.tf", importByID(t, managed))
 	if got := plan(fmt.Sprintf("%d to import", n+1)); got > 25 {
 		t.Errorf("importing %d secrets by id sends %d requests, want at most 25", n, got)
 	}
-	if err := os.Rename(state+".away", state); err != nil {
-		t.Fatal(err)
-	}
+	state.Set(managed)
 	w.Write("import.tf", "")
 	change(t, path, policy(backend.PolicyChange{ForbidFingerprints: &forbid}))
 	if got := plan("No changes"); got > int64(n)+5+environment {
@@ -98,12 +95,8 @@ import {
 }
 
 // importByID returns import blocks, for all objects of a state, with ids as a generated configuration has them.
-func importByID(t *testing.T, state string) string {
+func importByID(t *testing.T, state []byte) string {
 	t.Helper()
-	text, err := os.ReadFile(state)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var objects struct {
 		Resources []struct {
 			Type, Name string
@@ -113,7 +106,7 @@ func importByID(t *testing.T, state string) string {
 			}
 		}
 	}
-	if err := json.Unmarshal(text, &objects); err != nil {
+	if err := json.Unmarshal(state, &objects); err != nil {
 		t.Fatal(err)
 	}
 	var out strings.Builder
