@@ -16,7 +16,7 @@ import (
 //
 //   - A string is not empty. A selector that is given and empty must not select everything or the default, and a text
 //     that is empty is written as null. Values of maps, such as labels, may be empty.
-//   - A number is a whole number. The framework reports 1.5 as a defect in the provider.
+//   - A number is a whole number of 64 bits. The framework reports 1.5 and 1e40 as defects in the provider.
 //
 // Terraform validates a block again whenever more of its values are known, always before it plans, reads or opens it.
 
@@ -101,11 +101,18 @@ func checkValue(at *tftypes.AttributePath, v tftypes.Value) *tfprotov6.Diagnosti
 			"is not set.", name)
 	case v.Type().Is(tftypes.Number):
 		var n big.Float
-		if v.As(&n) != nil || n.IsInt() {
+		if v.As(&n) != nil {
 			return nil
 		}
 		d.Summary = "Invalid " + name
-		d.Detail = fmt.Sprintf("The value of %s is %s, but it must be a whole number.", name, n.Text('g', 10))
+		switch _, accuracy := n.Int64(); {
+		case accuracy == big.Exact:
+			return nil
+		case n.IsInt():
+			d.Detail = fmt.Sprintf("The value of %s is %s, but it must have at most 64 bits.", name, n.Text('g', 10))
+		default:
+			d.Detail = fmt.Sprintf("The value of %s is %s, but it must be a whole number.", name, n.Text('g', 10))
+		}
 	default:
 		return nil
 	}

@@ -4,6 +4,7 @@ package provider
 
 import (
 	"context"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -137,6 +138,9 @@ func TestEmptyStringsAndFractionsAreRejected(t *testing.T) {
 				case a.Type.Is(tftypes.Number):
 					if !check(here, 1.5, "is 1.5, but it must be a whole number") {
 						t.Errorf("%s accepts 1.5", name)
+					}
+					if !check(here, big.NewFloat(1e40), "is 1e+40, but it must have at most 64 bits") {
+						t.Errorf("%s accepts 1e40", name)
 					}
 				case a.Type.Is(tftypes.String), a.Type.Is(tftypes.List{ElementType: tftypes.String}),
 					a.Type.Is(tftypes.Set{ElementType: tftypes.String}):

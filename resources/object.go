@@ -88,6 +88,12 @@ func (o *objectResource) readObject(
 		return found, object, false
 	}
 	if len(page.Objects) == 0 {
+		if o.kind == backend.KindProject {
+			project = object.ID
+		}
+		if err := o.session.CheckSight(ctx, project); err != nil {
+			session.Report(diags, action, err, nil)
+		}
 		return found, object, false
 	}
 	found = page.Objects[0]

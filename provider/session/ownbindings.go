@@ -47,3 +47,22 @@ func (s *Session) OwnBindings(ctx context.Context) (token string, bindings []bac
 	})
 	return own.token, own.bindings
 }
+
+// CheckSight returns an error if the token of the provider has rights only at some places, and does not see the project
+// with a name or id. To Terraform, everything in the project would seem to be deleted, and would leave the state.
+func (s *Session) CheckSight(ctx context.Context, project string) error {
+	if project == "" {
+		return nil
+	}
+	token, _ := s.OwnBindings(ctx)
+	if token == "" {
+		return nil
+	}
+	page, err := s.Service.Query(ctx, backend.Query{Kind: backend.KindProject, Name: project})
+	if err == nil && len(page.Objects) > 0 {
+		return nil
+	}
+	return backend.Errorf(backend.CodeDenied, "token %q does not see project %q, so it cannot tell whether the object "+
+		"still exists", token, project).
+		WithHint("use a token that has a right in the project; if the project was deleted, run: terraform state rm ADDRESS")
+}
