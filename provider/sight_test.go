@@ -55,7 +55,8 @@ resource "pouncet_secret" "s" {
 		t.Errorf("the plan does not name the token:\n%s", out)
 	}
 	w.Write("main.tf", shop) // Terraform plans the deletion without an earlier read
-	if out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color")); !strings.Contains(out, "does not see project") {
+	if out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color")); !strings.Contains(out,
+		"does not see project") {
 		t.Errorf("the plan of a deletion does not report the token:\n%s", out)
 	}
 	use(admin)
