@@ -173,6 +173,50 @@ func TestAServerFollowsItsFiles(t *testing.T) {
 	expect("with the key file again", "two", 1, 0)
 }
 
+// Somebody copies the files of last year over those of this year.
+func TestAnExpiredCertificateReplacesNoValidOne(t *testing.T) {
+	dir := files(t)
+	in := func(name string) string { return filepath.Join(dir, name) }
+	ca, err := certificatetest.NewAuthority(dir, "live-ca")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, end := range map[string]time.Time{
+		"old": time.Now().Add(-time.Minute), "older": time.Now().Add(-time.Hour), "new": time.Now().Add(time.Hour),
+	} {
+		if _, _, err := ca.Issue(name, end.Add(-2*time.Hour), end); err != nil {
+			t.Fatal(err)
+		}
+	}
+	use := func(name string) {
+		replaceFile(t, in(name+".pem"), in("live.pem"))
+		replaceFile(t, in(name+".key"), in("live.key"))
+	}
+	use("new")
+	s, err := NewServer(Files{Cert: in("live.pem"), Key: in("live.key")}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect := func(when, name, problem string) {
+		t.Helper()
+		s.Reload()
+		s.Reload()
+		if got := s.current.Load().leaf.Subject.CommonName; got != name {
+			t.Errorf("%s: the server shows %q", when, got)
+		}
+		if got := s.Problems(); len(got) != 1 || !strings.Contains(got[0].Error(), problem) {
+			t.Errorf("%s: problems %v", when, got)
+		}
+	}
+	use("old")
+	expect("a valid one was replaced", "new", "the new files cannot be used: the certificate "+in("live.pem")+" expired on")
+	start := time.Now()
+	s.now = func() time.Time { return start.Add(2 * time.Hour) }
+	expect("both have expired", "old", "expired on")
+	use("older")
+	expect("an expired one was replaced", "older", "expired on")
+}
+
 func TestAServerAsksForCertificatesOfItsAuthorities(t *testing.T) {
 	dir := files(t)
 	in := func(name string) string { return filepath.Join(dir, name) }

@@ -24,7 +24,7 @@ type Files struct {
 const CheckInterval = time.Second
 
 // Server is the certificate of a server. It follows its files: each new connection gets the newest certificate
-// that could be loaded, and open connections stay.
+// that could be loaded, and open connections stay. A certificate that has expired replaces no valid one.
 type Server struct {
 	files    Files
 	now      func() time.Time
@@ -82,6 +82,12 @@ func (s *Server) load(known *loaded) (*loaded, error) {
 	both, err := pair(s.files.Cert, s.files.Key, certText, keyText)
 	if err != nil {
 		return nil, err
+	}
+	// No client accepts such a certificate. It replaces only one that no client accepts either.
+	if known != nil && s.outOfTime(known.leaf) == nil {
+		if err := s.outOfTime(both.Leaf); err != nil {
+			return nil, err
+		}
 	}
 	config := newConfig()
 	config.Certificates = []tls.Certificate{*both}
@@ -182,23 +188,31 @@ func (s *Server) Problems() []error {
 			backend.AsError(s.broken).Message).WithHint("correct the files; the server uses them without a restart"))
 	}
 	s.mu.Unlock()
-	leaf, now := s.current.Load().leaf, s.now()
-	var late *backend.Error
-	switch left := leaf.NotAfter.Sub(now); {
-	case now.Before(leaf.NotBefore):
-		late = backend.Errorf(backend.CodeInvalid, "the certificate %s is not valid before %s", s.files.Cert,
-			leaf.NotBefore.UTC().Format(time.RFC3339)).WithHint("check the clock of this machine")
-		return append(problems, late)
-	case left < 0:
-		late = backend.Errorf(backend.CodeInvalid, "the certificate %s expired on %s", s.files.Cert,
-			leaf.NotAfter.UTC().Format(time.RFC3339))
-	case left < leaf.NotAfter.Sub(leaf.NotBefore)/10:
-		late = backend.Errorf(backend.CodeInvalid, "the certificate %s expires on %s", s.files.Cert,
-			leaf.NotAfter.UTC().Format(time.RFC3339))
-	default:
-		return problems
+	leaf := s.current.Load().leaf
+	if err := s.outOfTime(leaf); err != nil {
+		return append(problems, err)
 	}
-	return append(problems, late.WithHint("renew it; the server uses the new files without a restart"))
+	if leaf.NotAfter.Sub(s.now()) < leaf.NotAfter.Sub(leaf.NotBefore)/10 {
+		problems = append(problems, backend.Errorf(backend.CodeInvalid, "the certificate %s expires on %s", s.files.Cert,
+			leaf.NotAfter.UTC().Format(time.RFC3339)).WithHint(renewHint))
+	}
+	return problems
+}
+
+const renewHint = "renew it; the server uses the new files without a restart"
+
+// outOfTime returns an error if a certificate has expired, or is not valid yet.
+func (s *Server) outOfTime(leaf *x509.Certificate) error {
+	now := s.now()
+	switch {
+	case now.Before(leaf.NotBefore):
+		return backend.Errorf(backend.CodeInvalid, "the certificate %s is not valid before %s", s.files.Cert,
+			leaf.NotBefore.UTC().Format(time.RFC3339)).WithHint("check the clock of this machine")
+	case now.After(leaf.NotAfter):
+		return backend.Errorf(backend.CodeInvalid, "the certificate %s expired on %s", s.files.Cert,
+			leaf.NotAfter.UTC().Format(time.RFC3339)).WithHint(renewHint)
+	}
+	return nil
 }
 
 // Expires returns when the certificate expires.
