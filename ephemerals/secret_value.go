@@ -54,7 +54,7 @@ const (
 	projectDescription = "Name of the project. Defaults to the project of the provider."
 	fieldDescription   = "Field of a JSON secret, as a path such as `password` or `hosts[0].name`. Defaults to the " +
 		"whole value."
-	versionDescription = "Number of a version, or `previous`. Defaults to the current version. Write " +
+	versionDescription = "Number of a version, a tag, or `previous`. Defaults to the current version. Write " +
 		"`pouncet_secret.example.version` if the configuration also changes the secret: Terraform then reads the value " +
 		"after the change."
 )

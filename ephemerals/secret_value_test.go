@@ -33,6 +33,8 @@ func TestSecretValue(t *testing.T) {
 	b.SetSecret("*", "db", `{"user":"u","hosts":[{"name":"h1"}],"port":5432}`)
 	b.SetSecret("dev", "token", "first")
 	b.SetSecret("dev", "token", "second")
+	b.Apply(backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, Project: backend.DefaultProject,
+		Environment: "dev", Name: "token", Tags: map[string]int64{"stable": 1}})
 	steps := 0
 	config := func(body string) string {
 		steps++
@@ -57,6 +59,10 @@ func TestSecretValue(t *testing.T) {
 			seen("found_in", "dev")),
 		step("name = \"token\"\nenvironment = \"dev\"\nat_version = \"previous\"", seen("value", "first"),
 			seen("version", "1")),
+		step("name = \"token\"\nenvironment = \"dev\"\nat_version = \"stable\"", seen("value", "first"),
+			seen("version", "1")),
+		refused("name = \"token\"\nenvironment = \"dev\"\nat_version = \"unstable\"",
+			`(?s)no\s+version\s+with\s+the\s+tag\s+"unstable"`),
 		step("name = \"db\"\nenvironment = \"dev\"\nfield = \"hosts[0].name\"", seen("value", "h1"),
 			seen("found_in", "*")),
 		step("name = \"db\"\nenvironment = \"prod\"\nfield = \"port\"", seen("value", "5432")),

@@ -243,7 +243,7 @@ var openAPITexts = map[string]string{
 	"Reference.scope":       "The scope from which the entry is looked up.",
 	"Reference.name":        "The name of the entry.",
 	"Reference.field":       "A path into a JSON value; the whole value if it is absent.",
-	"Reference.version":     "The number of a version of a secret, or `previous`; by default the current one.",
+	"Reference.version":     "The number of a version of a secret, a tag, or `previous`; by default the current one.",
 	"Reference.reveal":      "The value is shown to a person. The audit log records this.",
 	"Reference.probe": "Only say whether the reference can be resolved: the resolution has no value. " +
 		"The audit log records this as `probe`. `/v1/resolve-one` refuses it.",

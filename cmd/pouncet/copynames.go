@@ -35,11 +35,12 @@ func (a *app) copyNamesCommand() *cobra.Command {
 			"value cannot exist without a value: for each, the command that sets it is printed, with the type, the "+
 			"description and the other attributes of the first environment.") + "\n\n" +
 			wrap("A name that the second environment inherits from \"*\" or from the project scope is not missing. "+
-				"The time of expiry is not taken over."),
+				"The time of expiry is not taken over. With --draft, the links and the printed commands are for that draft."),
 		Example: "  pouncet env copy-names dev prod --dry-run\n  pouncet env copy-names dev prod > fill.sh",
 		Args:    arguments(2, 2, "two environments"),
 	}
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be created, and create nothing")
+	a.draftFlag(c)
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		environments, err := a.twoEnvironments(ctx, s, args)
 		if err != nil {
@@ -82,7 +83,7 @@ func (a *app) createLinks(
 	if len(links) > 0 {
 		var err error
 		stop := a.working("writing")
-		outcomes, err = s.Apply(ctx, backend.ChangeSet{Changes: links, DryRun: dryRun})
+		outcomes, err = s.Apply(ctx, backend.ChangeSet{Changes: links, DryRun: dryRun, Draft: a.draft})
 		if stop(); err != nil {
 			return err
 		}
@@ -97,8 +98,11 @@ func (a *app) createLinks(
 	// Standard output is a script of the commands.
 	for _, o := range outcomes {
 		text := outcomeText(o)
-		if dryRun {
+		switch {
+		case dryRun:
 			text = "would have " + text
+		case a.draft != "":
+			text = stagedOutcomeText(a.draft, o)
 		}
 		a.noteText(text)
 	}
@@ -136,6 +140,7 @@ func (a *app) fillCommand(o backend.Object, environment string) string {
 	if o.Scope != backend.ProjectScope {
 		add("scope", o.Scope)
 	}
+	add("draft", a.draft)
 	add("type", o.Type)
 	if o.Kind == backend.KindSecret {
 		add("visibility", string(o.Visibility))

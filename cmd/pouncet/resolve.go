@@ -41,7 +41,7 @@ the secret, field or version does not exist, the exit code is 3.
 	a.resolveFlags(c)
 	c.Flags().BoolVar(&value, "value", false, "resolve a scoped value instead of a secret")
 	c.Flags().StringVar(&ref.Field, "field", "", "only this `field` of a JSON value, such as a.b[0]")
-	c.Flags().StringVar(&ref.Version, "version", "", "`version` number, or \"previous\"")
+	c.Flags().StringVar(&ref.Version, "version", "", "`version` number, a tag, or \"previous\"")
 	to.add(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := checkOneEnvironment(c, a.environmentName()); err != nil {

@@ -157,7 +157,7 @@ needs the role admin. The value of a restricted secret cannot be revealed.
 	}
 	a.placeFlags(c)
 	c.Flags().StringVar(&field, "field", "", "only this `field` of a JSON value, such as a.b[0]")
-	c.Flags().StringVar(&version, "version", "", "`version` number, or \"previous\"")
+	c.Flags().StringVar(&version, "version", "", "`version` number, a tag, or \"previous\"")
 	to.add(c)
 	reveal := a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		secret, err := a.findOne(ctx, s, o, args[0])

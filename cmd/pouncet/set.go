@@ -93,6 +93,9 @@ func withFlagName(c *cobra.Command, err error) error {
 	}
 	e := *backend.AsError(err)
 	flag := strings.ReplaceAll(e.Attribute, "_", "-")
+	if e.Attribute == "json" {
+		flag = "json-value" // --json is about the output
+	}
 	rest, about := strings.CutPrefix(e.Message, e.Attribute+" ")
 	if e.Attribute == "" || !about || c.Flags().Lookup(flag) == nil {
 		return err
