@@ -171,8 +171,8 @@ func TestDenialNamesARoleThatIsAllowed(t *testing.T) {
 // Before a server reads a request, it knows only that it is an Apply, which can be a plan.
 func TestDenialOfEveryApplyNamesThePlanner(t *testing.T) {
 	err := access.Allow(backend.Principal{Name: "p", Role: backend.RoleViewer}, backend.VerbApply)
-	if want := "--role editor; the role planner is enough to plan and to try changes"; !strings.HasSuffix(backend.AsError(err).Hint,
-		want) {
+	want := "--role editor; the role planner is enough to plan and to try changes"
+	if !strings.HasSuffix(backend.AsError(err).Hint, want) {
 		t.Errorf("the error %v does not end with %q", err, want)
 	}
 }

@@ -209,7 +209,8 @@ func TestAnExpiredCertificateReplacesNoValidOne(t *testing.T) {
 		}
 	}
 	use("old")
-	expect("a valid one was replaced", "new", "the new files cannot be used: the certificate "+in("live.pem")+" expired on")
+	expect("a valid one was replaced", "new",
+		"the new files cannot be used: the certificate "+in("live.pem")+" expired on")
 	start := time.Now()
 	s.now = func() time.Time { return start.Add(2 * time.Hour) }
 	expect("both have expired", "old", "expired on")
