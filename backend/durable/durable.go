@@ -60,6 +60,17 @@ func ReplaceIn(root *os.Root, name string, data []byte, mode fs.FileMode) error 
 	return err
 }
 
+// CheckReplaceIn returns the error that ReplaceIn would return for a folder in which nothing can be written. It changes
+// no file.
+func CheckReplaceIn(root *os.Root, name string, mode fs.FileMode) error {
+	draft := draftOf(name)
+	err := write(root.OpenFile, draft, nil, mode)
+	if err == nil {
+		err = root.Remove(draft)
+	}
+	return err
+}
+
 // CheckRegular refuses a path of a folder, a device, a pipe or a socket. A missing file is regular. A program asks
 // before it opens a path that somebody has configured: to open a pipe waits for its other end, and a device may never
 // end.

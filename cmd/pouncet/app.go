@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,11 +62,8 @@ func run(ctx context.Context, args []string, s streams) int {
 	root.SetErr(s.err)
 	checkCompletionCommand(root)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
-		err = a.jsonError
-	}
-	if err == nil {
-		err = a.out.failure()
+	if err == nil || errors.As(err, new(differsError)) { // a difference that was not printed is a failure
+		err = cmp.Or(a.jsonError, a.out.failure(), err)
 	}
 	if err == nil {
 		return exitOK

@@ -86,6 +86,11 @@ func (a *app) push(ctx context.Context, s backend.Service, p *projectFolder, f p
 	}
 	outcomes := []backend.Outcome{}
 	if len(changes) > 0 {
+		if !f.dryRun && f.draft == "" {
+			if err := projectfiles.CheckWritable(p.folder); err != nil {
+				return err
+			}
+		}
 		stop := a.working("pushing " + backend.Plural(len(changes), "change"))
 		var err error
 		outcomes, err = s.Apply(ctx, backend.ChangeSet{Changes: changes, DryRun: f.dryRun, Draft: f.draft})
@@ -155,6 +160,9 @@ func (p *projectFolder) writeLock(ctx context.Context, s backend.Service, outcom
 	}
 	lock := projectfiles.NextLock(p.items, p.backend, made, func(projectfiles.Item) bool { return false })
 	if err := lock.Write(p.folder); err != nil {
+		if len(outcomes) == 0 {
+			return err
+		}
 		e := *backend.AsError(err)
 		return e.WithHint("the backend is changed; run pouncet pull %s to write the lock", p.path)
 	}

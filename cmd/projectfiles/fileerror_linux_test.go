@@ -48,6 +48,7 @@ func TestErrorsOfPermissionsNameTheFile(t *testing.T) {
 		defer empty.Close()
 		return projectfiles.Output{}.Write(empty)
 	}
+	check := func() error { return projectfiles.CheckWritable(root) }
 	for _, test := range []struct {
 		closed, doing, named string
 		mode                 os.FileMode
@@ -58,6 +59,7 @@ func TestErrorsOfPermissionsNameTheFile(t *testing.T) {
 		{environments, "reading", environments, 0, read},
 		{lock, "reading", lock, 0, readLock},
 		{environments, "writing", dev, 0o555, write},
+		{dir, "writing", lock, 0o555, check},
 		{environments, "removing", dev, 0o555, remove},
 		{environments, "creating the folder", filepath.Join(environments, "environments"), 0o555, create},
 	} {

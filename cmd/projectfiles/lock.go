@@ -128,6 +128,14 @@ func (l Lock) Write(folder *os.Root) error {
 	return replace(folder, LockFile, text)
 }
 
+// CheckWritable returns an error if Write cannot write into a folder.
+func CheckWritable(folder *os.Root) error {
+	if err := durable.CheckReplaceIn(folder, LockFile, 0o644); err != nil {
+		return FileError(backend.CodeUnavailable, "writing", filepath.Join(folder.Name(), LockFile), err)
+	}
+	return nil
+}
+
 // replace writes a file, completely or not at all.
 func replace(folder *os.Root, name string, text []byte) error {
 	if err := durable.ReplaceIn(folder, name, text, 0o644); err != nil {
