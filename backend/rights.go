@@ -72,8 +72,8 @@ type Where struct {
 // Grant is what a binding gives to whom.
 type Grant struct {
 	Role string `json:"role"` // the name of a role
-	// To is "token:", "group:" or "trust:" and the name or id of a token, group or trust; "/" and a subject can follow
-	// that of a trust.
+	// To is "token:", "group:" or "trust:" and the name or id of a token, group or trust. For one subject of a
+	// trust, add "/" and the subject.
 	To    string `json:"to"`
 	Where Where  `json:"where,omitzero"`
 }

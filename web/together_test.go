@@ -175,7 +175,7 @@ func TestBindingGivesWhatWasSeen(t *testing.T) {
 }
 
 // TestSecondWhoStagesIsTold has two people put changes of one entry into one draft, with the forms to edit and to
-// delete it. The second one learns what the first one has staged. A person who adds to the own change is not asked.
+// delete it. The second one learns what the first one has staged. A person who adds to their own change is not asked.
 func TestSecondWhoStagesIsTold(t *testing.T) {
 	d, _ := newServers(t)
 	ada, _ := d.newToken("ada", backend.RoleEditor, backend.Person)

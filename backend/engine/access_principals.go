@@ -10,10 +10,10 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// Whom bindings and groups are for: tokens, groups, trusts, and single subjects of a trust.
+// This file finds the principals of bindings and groups: tokens, groups, trusts, and single subjects of a trust.
 
-// principalID returns "token:", "group:" or "trust:" with an id. The name of a token or trust is known to who may list
-// tokens, and in the set that creates it.
+// principalID returns "token:", "group:" or "trust:" with an id. A caller knows the name of a token or trust if the
+// caller may list tokens, or has created it in the same set.
 func (r *run) principalID(to string, orGroup bool) (string, error) {
 	if name, ok := strings.CutPrefix(to, backend.ToGroup); ok && orGroup {
 		return r.groupID(name)
@@ -29,7 +29,7 @@ func (r *run) principalID(to string, orGroup bool) (string, error) {
 		attribute = "grant.to"
 	}
 	return "", backend.Errorf(backend.CodeInvalid, "%s is not a valid principal", backend.Quote(to)).
-		WithHint(`write "token:", "group:" or "trust:", and a name or id; "/" and a subject can follow that of a trust`).
+		WithHint(`write "token:", "group:" or "trust:", and a name or id; for a subject of a trust, add "/" and the subject`).
 		At(attribute)
 }
 
@@ -58,7 +58,7 @@ func (r *run) groupID(nameOrID string) (string, error) {
 		}
 	}
 	return "", backend.Errorf(backend.CodeNotFound, "group %s does not exist", backend.Quote(nameOrID)).
-		WithHint("list those that you know: pouncet group list; for another one, ask an admin for its id").
+		WithHint("list the groups that you know: pouncet group list; ask an admin for the id of another one").
 		At("grant.to")
 }
 
@@ -98,7 +98,7 @@ func (r *run) trustID(text string) (string, error) {
 		}
 	}
 	return "", backend.Errorf(backend.CodeNotFound, "trust %s does not exist", backend.Quote(nameOrID)).
-		WithHint("list those that you know: pouncet trust list; for another one, ask an admin for its id").
+		WithHint("list the trusts that you know: pouncet trust list; ask an admin for the id of another one").
 		At("grant.to")
 }
 
@@ -129,7 +129,7 @@ func (r *run) tokenID(nameOrID string) (string, error) {
 		return backend.ToToken + t.ID, nil
 	}
 	return "", backend.Errorf(backend.CodeNotFound, "token %s does not exist", backend.Quote(nameOrID)).
-		WithHint("list those that you know: pouncet token list; for another one, ask an admin for its id").
+		WithHint("list the tokens that you know: pouncet token list; ask an admin for the id of another one").
 		At("grant.to")
 }
 

@@ -358,8 +358,8 @@ var openAPITexts = map[string]string{
 	"Right":      "What a role allows at the places of a binding.",
 	"Grant":      "The role that a binding gives, to whom, and where.",
 	"Grant.role": "The name of a role.",
-	"Grant.to": "`token:`, `group:` or `trust:`, and the name or id of a token, group or trust. `/` and a subject can " +
-		"follow that of a trust.",
+	"Grant.to": "`token:`, `group:` or `trust:`, and the name or id of a token, group or trust. For one subject " +
+		"of a trust, add `/` and the subject.",
 	"Grant.where": "Where it gives the role; absent for everywhere but protected environments.",
 	"Trust": "Which identity tokens of an OpenID Connect issuer, or which client certificates, are accepted, " +
 		"and as whom.",

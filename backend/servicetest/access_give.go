@@ -298,7 +298,7 @@ var accessGiveCases = []accessCase{
 		id := f.list(backend.Query{Kind: backend.KindGroup, Name: "team"})[0].ID
 		g := grant("viewer", "dev", "")
 		g.To = "group:team"
-		binder.mentions(binder.refused(backend.ErrNotFound, binding("b", g)), "ask an admin for its id")
+		binder.mentions(binder.refused(backend.ErrNotFound, binding("b", g)), "ask an admin for the id")
 
 		g.To = "group:" + id // somebody has given it to the binder
 		binder.must(binding("b", g))

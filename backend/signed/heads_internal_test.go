@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A KMS that cannot be reached any more does not prevent that its failure is recorded.
+// If the KMS cannot be reached any more, its failure is still recorded.
 func TestHeadsNeedTheKMSOnlyOnce(t *testing.T) {
 	calls, unreachable := 0, errors.New("the KMS cannot be reached")
 	h := &heads{unlock: func(context.Context) (*signers, error) {

@@ -14,7 +14,7 @@ import (
 // atATerminal are the hints of calls whose commands have no page.
 var atATerminal = []string{
 	"log in with a token that may create one; or create a trust for the program: pouncet trust set --help",
-	"list those that you know: pouncet trust list; for another one, ask an admin for its id",
+	"list the trusts that you know: pouncet trust list; ask an admin for the id of another one",
 	"list the trusts: pouncet trust list",
 	"restore the project first: pouncet project restore x",
 	"delete it: pouncet trust delete x",
