@@ -278,6 +278,7 @@ func (r *run) makeChanges() (broken bool, err error) {
 		}
 		r.index, r.unchecked, r.current, r.projectID, r.comparing = i, "", store.Version{}, "", false
 		out, err := r.change(c, r.steps[i].id)
+		err = r.explainDeleted(r.steps[i].part, err)
 		out.Unchecked, out.ProjectID = r.unchecked, r.projectID
 		if c.Kind == backend.KindProject {
 			out.ProjectID = out.Object.ID

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -127,6 +128,21 @@ func (d *deployment) show(r *run) error {
 		}
 	}
 	return nil
+}
+
+// explainDeleted says of a change of a draft that its environment was deleted. The change has the id of the
+// environment, because another one can get the name.
+func (r *run) explainDeleted(p *draftPart, err error) error {
+	if p == nil || !isEntry(p.Change.Kind) || !errors.Is(err, backend.ErrNotFound) ||
+		backend.AsError(err).Attribute != "environment" {
+		return err
+	}
+	if in, failed := r.project(p.row.Project); failed != nil || in.has(p.row.Environment) {
+		return err
+	}
+	return backend.Errorf(backend.CodeNotFound, "environment %q was deleted", p.Environment).
+		WithHint("restore it with \"pouncet env restore %s\", or leave its changes out with \"pouncet draft drop\"",
+			p.Environment).At("environment")
 }
 
 // maxStale is how many stale changes an error lists.

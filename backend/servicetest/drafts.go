@@ -390,6 +390,19 @@ var draftCases = []testCase{
 		f.must(draft(backend.OpDeploy))
 		equal(f, "value", f.value(secretRef("dev", "s")), "v")
 	}},
+	{"a creation in a deleted environment is not made in another one of its name", func(f *fixture) {
+		f.environments("dev", "gone")
+		f.stage(secret("gone", "n", "v"))
+		f.must(remove(backend.KindEnvironment, "", "gone"))
+		for range 2 {
+			_, err := f.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{draft(backend.OpDeploy)}})
+			if !errors.Is(err, backend.ErrNotFound) || backend.AsError(err).Message != `environment "gone" was deleted` {
+				f.Errorf("deploying the draft gives %v", err)
+			}
+			f.environments("gone") // another one
+		}
+		equal(f, "secrets", len(f.list(backend.Query{Kind: backend.KindSecret, Project: project})), 0)
+	}},
 	{"a draft can purge the environment that it changes", func(f *fixture) {
 		f.environments("gone")
 		f.must(secret("gone", "s", "v"))
