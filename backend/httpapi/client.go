@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -158,7 +159,7 @@ func newClient(o ClientOptions) (*client, error) {
 		return wait
 	}
 	h.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
-		if isRefusedHandshake(err) {
+		if isRefusedHandshake(err) || isTimeout(err) && timeoutsOf(ctx).Add(1) == maxTimeouts {
 			return false, err
 		}
 		return retryablehttp.DefaultRetryPolicy(ctx, resp, err)
@@ -297,6 +298,25 @@ func call(ctx context.Context, c *client, path string, in, out any) error {
 	return callWith(ctx, c, path, token, in, out)
 }
 
+// maxTimeouts is how many attempts of a request end without an answer in time, before the client gives up: a server or
+// a network that hangs is no better for the next one.
+const maxTimeouts = 2
+
+// timeoutsKey is the key of the number of attempts of a request that got no answer in time.
+type timeoutsKey struct{}
+
+func timeoutsOf(ctx context.Context) *atomic.Int32 {
+	if n, ok := ctx.Value(timeoutsKey{}).(*atomic.Int32); ok {
+		return n
+	}
+	return new(atomic.Int32)
+}
+
+func isTimeout(err error) bool {
+	var e net.Error
+	return errors.As(err, &e) && e.Timeout()
+}
+
 // callWith is call with a token, or with none. If the response is incomplete or not
 // from Pouncet, a proxy may have sent it or the server may have stopped, so it sends the request again a few times.
 func callWith(ctx context.Context, c *client, path, token string, in, out any) error {
@@ -319,7 +339,8 @@ func attempt(ctx context.Context, c *client, path, token string, in, out any) (a
 	if err != nil {
 		return false, backend.Errorf(backend.CodeInvalid, "the request has a field with invalid JSON")
 	}
-	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, c.to.base+"/"+path, bytes.NewReader(body))
+	counted := context.WithValue(ctx, timeoutsKey{}, new(atomic.Int32))
+	req, err := retryablehttp.NewRequestWithContext(counted, http.MethodPost, c.to.base+"/"+path, bytes.NewReader(body))
 	if err != nil {
 		return false, backend.Errorf(backend.CodeInvalid, "the endpoint %s cannot be used", c.to.shown)
 	}
@@ -388,6 +409,11 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
+	}
+	if isTimeout(err) {
+		return backend.Errorf(backend.CodeUnavailable, "the server %s does not answer: %d attempts of %s got no response",
+			c.to.shown, min(maxTimeouts, c.http.RetryMax+1), c.options.Timeout).
+			WithHint("check that the server and the network before it are well, and try again")
 	}
 	e := backend.Errorf(backend.CodeUnavailable, "the server %s cannot be reached: %w", c.to.shown, err)
 	var untrusted *tls.CertificateVerificationError

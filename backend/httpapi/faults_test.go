@@ -160,7 +160,7 @@ func TestClientStopsAtItsTimeoutOrWhenCancelled(t *testing.T) {
 	t.Cleanup(func() { close(release) })
 	resolve := func(ctx context.Context, timeout time.Duration) error {
 		c, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: endpoint, Token: goodToken, Timeout: timeout,
-			RetryWait: time.Millisecond, RetryMax: 1})
+			RetryWait: time.Millisecond, RetryMax: 9})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,8 +172,12 @@ func TestClientStopsAtItsTimeoutOrWhenCancelled(t *testing.T) {
 	if err := resolve(ctx, time.Hour); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if err := resolve(context.Background(), 50*time.Millisecond); !errors.Is(err, backend.ErrUnavailable) {
+	err := resolve(context.Background(), 50*time.Millisecond)
+	if !errors.Is(err, backend.ErrUnavailable) || !strings.Contains(err.Error(), "2 attempts of 50ms got no response") {
 		t.Errorf("after the timeout: %v", err)
+	}
+	if n := len(arrived); n > 2 {
+		t.Errorf("%d attempts reached the server, want at most 2", n)
 	}
 }
 
