@@ -65,7 +65,8 @@ func (a *app) setDraftCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&text, "description", "", "`text` that says what the draft is for")
 	c.Flags().StringVar(&expires, "expires", "",
-		"`time` when the draft expires: a date, a time (RFC 3339) or a number of days such as 60d; 90d at most")
+		"`time` when the draft expires: a date (its midnight UTC), a time (RFC 3339) or a duration such as 60d; 90d at "+
+			"most")
 	mayBeEmpty(c, "description")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		change := a.draftChange(backend.OpSet, args[0])
@@ -73,7 +74,7 @@ func (a *app) setDraftCommand() *cobra.Command {
 		if c.Flags().Changed("expires") {
 			at, ok := parseExpiry(expires, time.Now())
 			if !ok || at.IsZero() {
-				return usage(c, "--expires must be a date (2027-01-31), a time (2027-01-31T12:00:00Z) or a number of days (60d)")
+				return usage(c, "--expires must be a date (2027-01-31), a time (2027-01-31T12:00:00Z) or a duration (60d)")
 			}
 			change.ExpiresAt = &at
 		}

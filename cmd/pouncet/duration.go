@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -18,10 +19,14 @@ func (d *durationFlag) Set(text string) error {
 	return err
 }
 
-// String is empty for the zero value, so that the help shows no default.
+// String is empty for the zero value, so that the help shows no default. Whole days are written as days.
 func (d *durationFlag) String() string {
-	if *d == 0 {
+	const day = durationFlag(24 * time.Hour)
+	switch {
+	case *d == 0:
 		return ""
+	case *d%day == 0:
+		return fmt.Sprintf("%dd", *d/day)
 	}
 	return time.Duration(*d).String()
 }

@@ -75,7 +75,8 @@ func (a *app) setSecretCommand(o objectCommand) *cobra.Command {
 		c.Flags().Var(&rotationDays, "rotation-days",
 			"`days` after which the value should be replaced, such as 90 or 90d; 0 for never (at most 3650)")
 		c.Flags().Var(&expires, "expires",
-			"`time` when the secret expires: a date, a time (RFC 3339), a duration such as 90d or 720h, or \"never\"")
+			"`time` when the secret expires: a date (its midnight UTC), a time (RFC 3339), a duration such as 90d or 720h, or "+
+				"\"never\"")
 		c.Flags().BoolVar(&protected, "protected", false, "refuse to delete the secret; --deletion-protection is the same")
 		c.Flags().Int64Var(&expect, "expect", 0,
 			"fail unless the secret is at this `version`; 0 means that it does not exist")
