@@ -43,14 +43,23 @@ func checkCompletionCommand(root *cobra.Command) {
 		c.Short = "Print a script that completes names in a shell"
 		c.Long = wrap("Prints a script for a shell. With it, the Tab key completes commands, flags and names. The help of " +
 			"the command for each shell says where the script belongs.")
-		c.Example = "  pouncet completion bash > ~/.local/share/bash-completion/completions/pouncet\n" +
-			"  pouncet completion zsh --help"
+		c.Example = "  " + shellExamples["bash"] + "\n  " + shellExamples["zsh"]
 		c.Args = onlyCommands
 		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 		for _, shell := range c.Commands() {
 			shell.Args = arguments(0, 0, "no arguments")
+			shell.Short = "Print a script that completes names in " + shell.Name()
+			shell.Example = "  " + shellExamples[shell.Name()]
 		}
 	}
+}
+
+// shellExamples has a command for each shell that turns the completion on.
+var shellExamples = map[string]string{
+	"bash":       "pouncet completion bash > ~/.local/share/bash-completion/completions/pouncet",
+	"fish":       "pouncet completion fish > ~/.config/fish/completions/pouncet.fish",
+	"powershell": "pouncet completion powershell | Out-String | Invoke-Expression",
+	"zsh":        `pouncet completion zsh > "${fpath[1]}/_pouncet"`,
 }
 
 type completion = func(c *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective)

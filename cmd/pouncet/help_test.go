@@ -28,7 +28,9 @@ func allCommands() []*cobra.Command {
 			add(sub)
 		}
 	}
-	add((&app{out: &output{}}).root())
+	root := (&app{out: &output{}}).root()
+	checkCompletionCommand(root)
+	add(root)
 	return all
 }
 
@@ -88,6 +90,7 @@ func TestExamplesAreValid(t *testing.T) {
 			n++
 			args := exampleArguments(rest)
 			root := (&app{out: &output{}}).root()
+			checkCompletionCommand(root)
 			named, left, err := root.Find(args)
 			if err == nil {
 				err = named.ParseFlags(left)
@@ -150,26 +153,26 @@ func TestRunHelpNamesTheShortestMaskedValue(t *testing.T) {
 
 func TestMisspeltCommandsAreSuggested(t *testing.T) {
 	for args, want := range map[string]string{
-		"secrt list":                   "did you mean pouncet secret?",
-		"secrt list --env prod":        "did you mean pouncet secret?",
-		"--json=false secrt --stdin":   "did you mean pouncet secret?",
-		"secret lst":                   "did you mean pouncet secret list?",
-		"help secrt":                   "did you mean pouncet secret?",
-		"help secret lst":              "did you mean pouncet secret list?",
-		"secret create x":              "did you mean pouncet secret set?",
-		"secret get x":                 "did you mean pouncet secret show?",
-		"env rm x --force":             "did you mean pouncet env delete?",
-		"token add":                    "did you mean pouncet token create?",
-		"get x --env dev":              "did you mean pouncet resolve?",
-		"help env create":              "did you mean pouncet env set?",
-		"help exit-code":               "did you mean pouncet exit-codes?",
-		"secret list --jsn":            "did you mean --json?",
-		"secret set x --envv y":        "did you mean --env?",
-		"secret delete x --purg":       "did you mean --purge?",
-		"secret list -x":               "read the help: pouncet secret list --help",
-		"CANARY-a-secret --env prod":   "read the help: pouncet --help",
-		"help CANARY-a-secret":         "read the help: pouncet --help",
-		"secret CANARY-a-secret --env": "read the help: pouncet secret --help",
+		"secrt list":                  "did you mean pouncet secret?",
+		"secrt list --env prod":       "did you mean pouncet secret?",
+		"--json=false secrt --stdin":  "did you mean pouncet secret?",
+		"secret lst":                  "did you mean pouncet secret list?",
+		"help secrt":                  "did you mean pouncet secret?",
+		"help secret lst":             "did you mean pouncet secret list?",
+		"secret create x":             "did you mean pouncet secret set?",
+		"secret get x":                "did you mean pouncet secret show?",
+		"env rm x --force":            "did you mean pouncet env delete?",
+		"token add":                   "did you mean pouncet token create?",
+		"get x --env dev":             "did you mean pouncet resolve?",
+		"help env create":             "did you mean pouncet env set?",
+		"help exit-code":              "did you mean pouncet exit-codes?",
+		"secret list --jsn":           "did you mean --json?",
+		"secret set x --envv y":       "did you mean --env?",
+		"secret delete x --purg":      "did you mean --purge?",
+		"secret list -x":              "read the help: pouncet secret list --help",
+		"CANARY-a-secret --env prod":  "read the help: pouncet --help",
+		"help CANARY-a-secret":        "read the help: pouncet --help",
+		"draft CANARY-a-secret --env": "the commands are deploy, discard, drop, list, refresh, set, show",
 	} {
 		var out, stderr bytes.Buffer
 		code := run(context.Background(), strings.Fields(args), streams{strings.NewReader(""), &out, &stderr})
