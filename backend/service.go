@@ -391,7 +391,7 @@ type Outcome struct {
 
 	// Displaced is the object that the change displaced or took over, as it was before; see Change.SameOwner.
 	Displaced *Object `json:"displaced,omitempty"`
-	// Dependents still use an object that a deletion set aside.
+	// Dependents still use an object that a deletion set aside, or are the tokens that a deleted token made.
 	Dependents []Dependent `json:"dependents,omitempty"`
 
 	// Unchecked is the attribute with a rule for stored values that a dry run with CompareOnly did not check: the type of

@@ -62,8 +62,8 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 		if err := r.forgetPrincipal(backend.ToToken + present.ID); err != nil {
 			return backend.Outcome{}, err
 		}
-		return backend.Outcome{Action: backend.ActionDelete, Object: tokenObject(present)},
-			r.tx.DeleteToken(r.ctx, present.ID)
+		return backend.Outcome{Action: backend.ActionDelete, Object: tokenObject(present),
+			Dependents: tokensMadeBy(present.ID, tokens)}, r.tx.DeleteToken(r.ctx, present.ID)
 	case c.Op == backend.OpUpdate:
 		return r.updateToken(c, present)
 	case c.Role == nil:
@@ -218,6 +218,17 @@ func madeBy(t store.Token) string {
 	var a tokenAttributes
 	_ = json.Unmarshal(t.Attributes, &a) // they are signed
 	return a.MadeBy
+}
+
+// tokensMadeBy lists the tokens that a token made, and those that they made. They stay valid after its deletion. Only a
+// caller who may bind everywhere deletes a token that has any, so the caller may see them.
+func tokensMadeBy(id string, tokens []store.Token) (made []backend.Dependent) {
+	for _, t := range tokens {
+		if madeBy(t) == id && t.ID != id {
+			made = append(made, backend.Dependent{Label: "token " + t.Name, ID: t.ID})
+		}
+	}
+	return made
 }
 
 func tokenObject(t store.Token) backend.Object {

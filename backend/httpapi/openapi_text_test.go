@@ -302,7 +302,7 @@ var openAPITexts = map[string]string{
 	"Outcome.object":      "The object after the change, or before its deletion; empty with an error.",
 	"Outcome.error":       "The rule that the change breaks.",
 	"Outcome.displaced":   "The object that the change displaced or took over, as it was before.",
-	"Outcome.dependents":  "What still uses an object that a deletion set aside.",
+	"Outcome.dependents":  "What still uses an object that a deletion set aside, or the tokens that a deleted token made.",
 	"Outcome.unchecked":   "The attribute with a rule that the dry run did not check.",
 	"Outcome.same_value":  "Other secrets of the project with the same value, if the policy notes them.",
 	"Outcome.parts":       "Of the deployment of a draft: what its changes did, in their order.",

@@ -250,6 +250,23 @@ var accessGiveCases = []accessCase{
 		other := f.bound("other", grant("admin", "dev", ""))
 		other.refused(backend.ErrNotFound, revoke("again")) // not its own, and not bound
 	}},
+	{"the deletion of a token names the tokens that it made, which stay valid", func(f *accessFixture) {
+		f.filled()
+		lead := f.bound("lead", grant("admin", "dev", ""))
+		lead.must(tokenOf("first"), tokenOf("second"))
+		f.boundBy(lead, "third", grant("admin", "dev", "")).must(tokenOf("fourth"))
+		f.must(tokenOf("other"))
+		made := func(name string) (labels string) {
+			for _, d := range f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: name})[0].Dependents {
+				labels += d.Label + ", "
+			}
+			return labels
+		}
+		equal(f.fixture, "made by other", made("other"), "")
+		equal(f.fixture, "made by second", made("second"), "")
+		equal(f.fixture, "made by lead", made("lead"), "token first, token fourth, token third, ")
+		equal(f.fixture, "tokens", strings.Contains(namesOf(f.fixture, backend.Query{Kind: backend.KindToken}), "third"), true)
+	}},
 	{"groups and roles are shown to who may bind them", func(f *accessFixture) {
 		f.filled()
 		f.must(ownRole("binder", backend.RightSee, backend.RightBind),

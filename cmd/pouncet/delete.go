@@ -92,6 +92,7 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 			case err == nil:
 				a.println(outcomeText(outcome))
 				a.warnManaged(outcome)
+				a.warnOfMadeTokens(outcome)
 			case len(args) > 1:
 				a.printText("did not delete " + o.kind.String() + " " + backend.Quote(arg) + ": " + outcome.Err.Message)
 			}

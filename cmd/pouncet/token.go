@@ -198,3 +198,22 @@ func (a *app) createToken(
 		out[0].Object.Principal, expiry)
 	return nil
 }
+
+// warnOfMadeTokens names the tokens that a deleted token made, in a command that deletes them too: somebody who has
+// stolen the token may have made them.
+func (a *app) warnOfMadeTokens(o backend.Outcome) {
+	if o.Object.Kind != backend.KindToken || len(o.Dependents) == 0 {
+		return
+	}
+	command := "pouncet token delete"
+	for _, d := range o.Dependents {
+		command += " " + d.ID
+	}
+	made := make([]string, len(o.Dependents))
+	for i, d := range o.Dependents {
+		made[i] = d.Label
+	}
+	a.notef("pouncet: token %s made other tokens, which stay valid: %s", backend.Quote(o.Object.Name),
+		backend.PrintableLine(backend.Enumerate(made)))
+	a.notef("  if somebody has stolen it, delete them too: %s", command)
+}
