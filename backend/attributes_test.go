@@ -36,7 +36,7 @@ func fullChange(t *testing.T) backend.Change {
 		Trust: &backend.Trust{Issuer: "https://issuer"},
 	}
 	named := map[string]bool{"Op": true, "Kind": true, "ID": true, "Project": true, "Name": true, "Expect": true,
-		"Force": true, "Rename": true, "Edition": true, "Incarnation": true, "SameOwner": true,
+		"Force": true, "Rename": true, "Edition": true, "Incarnation": true, "StagedChange": true, "SameOwner": true,
 		"CreationFollows": true, "ValueFollows": true, "With": true}
 	v := reflect.ValueOf(c)
 	for i := range v.NumField() {
@@ -56,9 +56,9 @@ func TestEveryFieldOfAChangeHasARow(t *testing.T) {
 		}
 		given++
 	}
-	// Op, kind, id, project, name, expect, force, rename, edition, incarnation, same_owner, creation_follows,
-	// value_follows and with.
-	const identity = 14
+	// Op, kind, id, project, name, expect, force, rename, edition, incarnation, staged_change, same_owner,
+	// creation_follows, value_follows and with.
+	const identity = 15
 	if fields := reflect.TypeOf(c).NumField(); given != fields-identity {
 		t.Errorf("the table has %d rows for %d fields", given, fields-identity)
 	}

@@ -5,6 +5,9 @@ package backend
 // A draft is a named set of changes of one project that are not made yet. A ChangeSet with a Draft adds to it, OpDeploy
 // makes all of its changes or none, and OpDelete discards it. Its values are sealed, and no call returns them.
 
+// StagedChangeAttribute is the attribute of the error about a Change whose StagedChange is not the last one.
+const StagedChangeAttribute = "staged_change"
+
 // Staged says what one change of a draft will do. It never holds a value.
 type Staged struct {
 	Kind   Kind   `json:"kind"` // of the object that it changes

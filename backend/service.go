@@ -277,6 +277,10 @@ type Change struct {
 	// incarnation is newer belongs to another creation: a deletion leaves it as it is, with ActionUnchanged, and any
 	// other change is ErrConflict.
 	Incarnation *int64 `json:"incarnation,omitempty"`
+	// StagedChange, in a set with a Draft, is the id of the last change of the same object that the draft has, as the
+	// caller has seen it; "" for none. If somebody else has staged another one last, it is ErrConflict. Changes that the
+	// caller may not see do not count.
+	StagedChange *string `json:"staged_change,omitempty"`
 	// SameOwner says that objects of one owner do not block each other, whatever the order of their changes. The owner
 	// of the change is its ManagedBy or, if it has none, that of the object. It owns the objects with the same
 	// ManagedBy; an empty one owns nothing.

@@ -180,6 +180,7 @@ func TestSecondWhoStagesIsTold(t *testing.T) {
 	d, _ := newServers(t)
 	ada, _ := d.newToken("ada", backend.RoleEditor, backend.Person)
 	bea, _ := d.newToken("bea", backend.RoleEditor, backend.Person)
+	cid, _ := d.newToken("cid", backend.RoleEditor, backend.Person)
 	d.must(backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: backend.DefaultProject,
 		Environment: "dev", Name: "region", JSON: []byte("1")})
 	as := func(token string) {
@@ -231,6 +232,24 @@ func TestSecondWhoStagesIsTold(t *testing.T) {
 		if after := changes(f.draft); len(after) != 1 || after[0].ID != before[0].ID {
 			t.Fatalf("%s: the draft was changed: %v", f.draft, after)
 		}
+		as(cid) // stages after bea has looked
+		send(send(d.get(d.path(f.o, "/edit")), "/edit", url.Values{"description": {"by cid"}}), "/edit",
+			url.Values{"description": {"by cid"}}).is(t, 200, "Added to the draft.")
+		before = changes(f.draft)
+		as(bea)
+		told = send(told, f.page, f.typed)
+		told.is(t, 422, "a change of this entry already, by ada, cid: update description. Nothing was added.", f.has).
+			lacks(t, canary)
+		if after := changes(f.draft); len(after) != 1 || after[0].ID != before[0].ID {
+			t.Fatalf("%s: the draft was changed: %v", f.draft, after)
+		}
+		elsewhere := told.form(t, f.page, "")
+		elsewhere.Set("draft", f.draft+"2")
+		for name, values := range f.typed {
+			elsewhere[name] = values
+		}
+		d.post(d.path(f.o, f.page), elsewhere).is(t, 200, "Added to the draft.")
+		told = send(d.get(d.path(f.o, f.page)), f.page, f.typed)
 		for range 2 { // as by a double click
 			send(told, f.page, f.typed).is(t, 200, "Added to the draft.")
 		}
@@ -244,6 +263,6 @@ func TestSecondWhoStagesIsTold(t *testing.T) {
 		}
 		as(ada)
 		send(d.get(d.path(f.o, "/edit")), "/edit", url.Values{"description": {"ada again"}}).
-			is(t, 422, "by ada, bea: update description")
+			is(t, 422, "by ada, cid, bea: update description")
 	}
 }

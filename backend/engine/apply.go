@@ -47,6 +47,9 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	if err := checkCompareOnly(set); err != nil {
 		return nil, err
 	}
+	if err := checkStagedSeen(set); err != nil {
+		return nil, err
+	}
 	// The ids are the same in each attempt, because a key that was fetched for a
 	// new environment belongs to its id.
 	ids := make([]string, len(set.Changes))

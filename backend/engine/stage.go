@@ -230,6 +230,7 @@ func (r *run) try(tx store.Tx, t *trial, again bool) error {
 	if _, err := r.makeChanges(); err != nil {
 		return err
 	}
+	r.refuseUnseen(in, t)
 	if r.deployedSize() > backend.MaxOutcomeBytes {
 		return r.errOutcomes()
 	}

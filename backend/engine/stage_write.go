@@ -179,6 +179,7 @@ func (r *run) writePart(t *trial, draft store.Object, c writtenPart, created map
 	r.keepFacts(in, &s, c)
 	s.Change.Project, s.Change.Value = "", backend.Plaintext{}
 	s.Change.Expect, s.Change.Edition, s.Change.Incarnation = nil, nil, nil // the row says what it was staged against
+	s.Change.StagedChange = nil
 	s.By = withDrafter(s.By, r.principal())
 	if s.Creates && s.Change.Kind == backend.KindEnvironment {
 		if err := r.makePlannedKey(in, s); err != nil {

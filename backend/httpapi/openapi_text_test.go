@@ -280,13 +280,16 @@ var openAPITexts = map[string]string{
 
 	"Change": "A change of one object, which `id` names or its place: project, environment, scope and name. An " +
 		"attribute that is absent stays as it is.",
-	"Change.op":               "What to do.",
-	"Change.kind":             "The kind of the object.",
-	"Change.id":               "The id of the object.",
-	"Change.project":          "The name or id of the project.",
-	"Change.name":             "The name of the object; of a secret type, its key.",
-	"Change.expect":           "The version of a secret, or the revision of another object; 0 for none.",
-	"Change.force":            "Delete the object although others use it.",
+	"Change.op":      "What to do.",
+	"Change.kind":    "The kind of the object.",
+	"Change.id":      "The id of the object.",
+	"Change.project": "The name or id of the project.",
+	"Change.name":    "The name of the object; of a secret type, its key.",
+	"Change.expect":  "The version of a secret, or the revision of another object; 0 for none.",
+	"Change.force":   "Delete the object although others use it.",
+	"Change.staged_change": "In a set with a draft: the id of the last change of the same object that the draft has, as " +
+		"the caller has seen it; an empty text for none. If somebody else has staged another one last, the change is " +
+		"refused with the code conflict. Changes that the caller may not see do not count.",
 	"Change.edition":          "The edition that the object must have.",
 	"Change.incarnation":      "The incarnation in which the caller knows the object.",
 	"Change.same_owner":       "Objects of one owner do not block each other; see `managed_by`.",

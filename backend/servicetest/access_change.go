@@ -135,6 +135,42 @@ var accessChangeCases = []accessCase{
 		c.Force = true
 		editor.must(c)
 	}},
+	{"a change of a draft names the staged change that its caller has seen", func(f *accessFixture) {
+		f.filled()
+		f.must(word("t"))
+		ada, bea, cid := f.bound("ada", grant("editor", "", "")), f.bound("bea", grant("editor", "", "")),
+			f.bound("cid", grant("editor", "", ""))
+		objects := f.list(backend.Query{Kind: backend.KindSecret, Project: project, Environment: "dev", Name: "db_other"})
+		main := backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: objects[0].ID}
+		seen := func(id string, c backend.Change) backend.Change {
+			c.StagedChange = &id
+			return c
+		}
+		last := func() string { return f.staged()[0].ID }
+
+		ada.stage(seen("", described("by ada", main)))
+		ada.stage(seen("", described("by ada again", main)))
+		bea.mentions(bea.unstaged(backend.ErrConflict, seen("", described("by bea", main))), "does not have the change",
+			"read the draft again")
+		before := last()
+		cid.stage(seen(before, described("by cid", main)))
+		err := bea.unstaged(backend.ErrConflict, seen(before, described("by bea", main)))
+		equal(bea, "attribute", err.Attribute, backend.StagedChangeAttribute)
+		gone := main
+		gone.Op = backend.OpDelete
+		bea.unstaged(backend.ErrConflict, seen(before, gone))
+		bea.unstaged(backend.ErrConflict, seen("", secret("dev", "db_main", "new")), seen("", update("dev", "db_other")))
+		equal(f.fixture, "changes", f.stagedAs(), "update db_other (description)")
+		bea.stage(seen(last(), gone), seen("", secret("dev", "db_main", "new")))
+		cid.mentions(cid.unstaged(backend.ErrConflict, seen("", described("by cid", main))), "does not have the change")
+		cid.stage(described("by cid", plain("dev", "db_host", `"h"`))) // names no change
+		equal(f.fixture, "changes", f.stagedAs(), "delete db_other; update db_main (value); update db_host (description)")
+
+		stranger := f.bound("dan", grant("editor", "dev", "api_*")) // the staged change is as hidden as the secret
+		stranger.unstaged(backend.ErrNotFound, seen("", described("by dan", main)))
+		bea.unstaged(backend.ErrConflict, seen("no such change", described("by bea", word("t"))))
+		bea.refused(backend.ErrInvalid, seen("", described("by bea", main)))
+	}},
 	{"a draft is deployed by who may deploy all its changes", func(f *accessFixture) {
 		f.filled()
 		editor := f.bound("ci", grant("editor", "dev", "db_*"))

@@ -8,7 +8,8 @@ import "github.com/pouncet/terraform-provider-pouncet/backend"
 // can also mean that only the engine can decide it.
 func isUpToDate(c backend.Change, o backend.Object) bool {
 	// Only the engine can decide about a change that is not a simple update of an existing object.
-	if c.Op != backend.OpUpdate || c.Name != "" || c.Expect != nil || c.Force || c.ValueFollows || c.With != nil {
+	if c.Op != backend.OpUpdate || c.Name != "" || c.Expect != nil || c.Force || c.ValueFollows || c.With != nil ||
+		c.StagedChange != nil {
 		return false
 	}
 	if c.Edition != nil && *c.Edition != o.Edition || c.Incarnation != nil && *c.Incarnation != o.Incarnation {

@@ -374,7 +374,7 @@ func TestEveryFieldOfAChangeIsCompared(t *testing.T) {
 		"Generate": &backend.Generate{}, "RotationDays": &days, "JSON": schema, "Link": &backend.Link{Secret: other},
 		"Role": &role, "Principal": &kind,
 		"Usages": []backend.Usage{{}}, "TokenHash": []byte("x"), "ExpiresAt": &now, "Op": backend.OpSet, "Note": &other,
-		"Edition": &no, "Incarnation": &no, "FromVersion": &other, "With": &backend.VersionOf{},
+		"Edition": &no, "Incarnation": &no, "StagedChange": &other, "FromVersion": &other, "With": &backend.VersionOf{},
 		"Tags": map[string]int64{"stable": 1}, "Rights": []backend.Right{backend.RightSee}, "Members": []string{"token:t"},
 		"Grant": &backend.Grant{Role: "viewer"}, "SourceRanges": []string{"10.0.0.0/8"}, "Trust": &backend.Trust{},
 	}

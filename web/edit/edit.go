@@ -251,13 +251,11 @@ func (f *form) apply(q *site.Request, c backend.Change) (backend.Outcome, error)
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "No changes to save")
 	}
 	if f.Draft != "" && !f.New {
-		id, conflict := q.StagedByOthers(f.Entry, f.Draft)
-		if f.Drafted = id; conflict != nil {
-			return backend.Outcome{}, conflict
-		}
+		q.Staging(&c, f.Draft)
 	}
 	out, err := q.Apply(backend.ChangeSet{Changes: []backend.Change{c}, Draft: f.Draft})
 	if err != nil {
+		f.Drafted, err = q.StagedByOthers(f.Entry, f.Draft, err)
 		return backend.Outcome{}, err
 	}
 	return out[0], nil

@@ -117,20 +117,21 @@ func (d *removal) send(q *site.Request) error {
 	if q.Seen("edition") == nil {
 		return site.Incomplete()
 	}
-	if d.Draft != "" {
-		id, conflict := q.StagedByOthers(d.Entry, d.Draft)
-		if d.Drafted = id; conflict != nil {
-			return conflict
-		}
-	}
 	_, err := q.Apply(deletion(q, d.Entry))
+	if err != nil {
+		d.Drafted, err = q.StagedByOthers(d.Entry, d.Draft, err)
+	}
 	return err
 }
 
 // deletion returns the change that the form asks for. It deletes only what the person has seen.
 func deletion(q *site.Request, o backend.Object) backend.ChangeSet {
-	return backend.ChangeSet{Draft: draftOf(q), Changes: []backend.Change{{Op: backend.OpDelete, Kind: o.Kind, ID: o.ID,
-		Edition: q.Seen("edition"), Force: q.R.PostFormValue("force") != ""}}}
+	c := backend.Change{Op: backend.OpDelete, Kind: o.Kind, ID: o.ID, Edition: q.Seen("edition"),
+		Force: q.R.PostFormValue("force") != ""}
+	if draft := draftOf(q); draft != "" {
+		q.Staging(&c, draft)
+	}
+	return backend.ChangeSet{Draft: draftOf(q), Changes: []backend.Change{c}}
 }
 
 func draftOf(q *site.Request) string { return strings.TrimSpace(q.R.PostFormValue("draft")) }

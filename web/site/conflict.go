@@ -34,33 +34,46 @@ func Incomplete() *backend.Error {
 		WithHint("nothing was changed; reload the page, and try again")
 }
 
-// Drafted is the attribute of the error about a change of the same object that the draft has already. The form says in
-// a field of this name which change its person has seen.
+// Drafted is the field in which a form says which change of which draft its person has seen, and the attribute of the
+// error about another one.
 const Drafted = "drafted"
 
-// StagedByOthers returns the change of an object that other people have put into a draft, and a conflict if the form
-// does not say that its person has seen the change.
-func (q *Request) StagedByOthers(o backend.Object, draft string) (id string, conflict *backend.Error) {
-	changes, err := q.List(backend.Query{Kind: backend.KindDraftChange, Project: o.Project, Draft: draft})
-	if err != nil {
-		return "", nil // the draft does not exist yet, or the call that adds to it reports the error
+// Staging makes a change one that is refused if somebody else has staged a change of the same object in the draft which
+// the person has not seen.
+func (q *Request) Staging(c *backend.Change, draft string) {
+	id, in, _ := strings.Cut(q.R.PostFormValue(Drafted), " ")
+	if in != draft {
+		id = ""
 	}
+	c.StagedChange = &id
+}
+
+// StagedByOthers replaces the error of a change that was refused because of another one in the draft. It returns what
+// the field Drafted has now that the person sees that change.
+func (q *Request) StagedByOthers(o backend.Object, draft string, refused error) (drafted string, err error) {
+	e := backend.AsError(refused)
+	if e.Code != backend.CodeConflict || e.Attribute != backend.StagedChangeAttribute {
+		return q.R.PostFormValue(Drafted), refused
+	}
+	changes, err := q.List(backend.Query{Kind: backend.KindDraftChange, Project: o.Project, Draft: draft})
+	if err != nil && !errors.Is(err, backend.ErrNotFound) {
+		return "", err
+	}
+	err = backend.Errorf(backend.CodeConflict, "%s", Text("conflict.undrafted", draft)).
+		WithHint("%s", Text("conflict.drafted.next")).At(Drafted)
 	for _, c := range changes {
-		by := c.Staged.By
-		if c.Staged.Object != o.ID || len(by) == 0 || by[len(by)-1] == q.Principal.Name { // the last one was this person
+		if c.Staged.Object != o.ID || len(c.Staged.By) == 0 {
 			continue
-		}
-		if id = c.ID; id == q.R.PostFormValue(Drafted) {
-			return id, nil
 		}
 		what := string(c.Staged.Action)
 		if len(c.Staged.Changed) > 0 {
 			what += " " + strings.Join(c.Staged.Changed, ", ")
 		}
-		return id, backend.Errorf(backend.CodeConflict, "%s", Text("conflict.drafted", draft, strings.Join(by, ", "), what)).
+		drafted, err = c.ID+" "+draft, backend.Errorf(backend.CodeConflict, "%s",
+			Text("conflict.drafted", draft, strings.Join(c.Staged.By, ", "), what)).
 			WithHint("%s", Text("conflict.drafted.next")).At(Drafted)
 	}
-	return "", nil
+	return drafted, err
 }
 
 // ChangedMeanwhile replaces the error of a change that was refused because somebody else has changed the object since

@@ -68,10 +68,11 @@ var texts = map[string]string{
 	"hint.authorities": "remove it, because only conditions apply to certificates",
 	"hint.token":       "ask an admin for a new token; admins create one on the page Tokens",
 
-	"conflict.changed": "Somebody else has made a change since you opened this page. Nothing was done.",
-	"conflict.look":    "the page shows the present state; look at it, and decide again",
-	"conflict.theirs":  "They wrote:",
-	"conflict.drafted": "The draft %s has a change of this entry already, by %s: %s. Nothing was added.",
+	"conflict.changed":   "Somebody else has made a change since you opened this page. Nothing was done.",
+	"conflict.look":      "the page shows the present state; look at it, and decide again",
+	"conflict.theirs":    "They wrote:",
+	"conflict.drafted":   "The draft %s has a change of this entry already, by %s: %s. Nothing was added.",
+	"conflict.undrafted": "The draft %s does not have the change any more that you saw. Nothing was added.",
 	"conflict.drafted.next": "what you typed is still here, except the value; send the form again to add your change, " +
 		"which replaces theirs where both change the same",
 
