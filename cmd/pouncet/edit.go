@@ -200,7 +200,7 @@ func (a *app) afterConflict(
 	}
 	a.noteText("pouncet: " + e.Message)
 	a.noteText("  the present value is in " + path)
-	again, err := a.yes(ctx, fmt.Sprintf("Edit your value again, to replace version %d?", now.Version), true)
+	again, err := a.askEditor(ctx, fmt.Sprintf("Edit your value again, to replace version %d?", now.Version))
 	if err == nil && !again {
 		err = lost
 	}
@@ -237,7 +237,14 @@ func (a *app) askAgain(ctx context.Context, err error) (bool, error) {
 		return false, nil
 	}
 	a.noteText("pouncet: " + e.Message)
-	return a.yes(ctx, "Edit the value again?", true)
+	return a.askEditor(ctx, "Edit the value again?")
+}
+
+// askEditor asks a question between two runs of the editor. Here Ctrl-C ends the command: no editor gets it.
+func (a *app) askEditor(ctx context.Context, question string) (bool, error) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	return a.yes(ctx, question, true)
 }
 
 func (a *app) editUnchanged(secret backend.Object, r backend.Resolution) {
