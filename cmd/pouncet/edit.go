@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -36,7 +35,8 @@ func (a *app) editCommand(o objectCommand) *cobra.Command {
 			"edit it again. If somebody else has written a new value in the meantime, you can compare both, and edit "+
 			"yours again.") + "\n\n" +
 			wrap("The value is in a file while you edit it: in a folder that only you can read, in memory if the system has "+
-				"such a folder, and removed at the end. Some editors keep copies of the files that they edit: for vim, set "+
+				"such a folder, and removed at the end. If the command is killed, the file stays: except on Windows, your next "+
+				"edit on this machine removes it. Some editors keep copies of the files that they edit: for vim, set "+
 				"EDITOR='vim -nu NONE'. Opening the value is a reveal: it needs the role admin, the audit log records it, and a "+
 				"restricted secret is refused."),
 		Example: "  pouncet secret edit db --env dev\n  EDITOR=nano pouncet secret edit db --env dev --note 'new host'",
@@ -129,6 +129,7 @@ func (a *app) edit(
 		return backend.Errorf(backend.CodeInvalid, "the value of secret %s is not a text", backend.Quote(secret.Name)).
 			WithHint("write a new value with: pouncet secret set %s --file FILE", secret.ID)
 	}
+	a.removeLeftFiles()
 	file, err := newEditedFile(secret.Name, before, r.JSON)
 	if err != nil {
 		return err
@@ -266,57 +267,6 @@ func sameValue(x, y []byte, isJSON bool) bool {
 	return isJSON && json.Compact(&a, x) == nil && json.Compact(&b, y) == nil && bytes.Equal(a.Bytes(), b.Bytes())
 }
 
-// editedFile is a value in a file, in its own folder.
-type editedFile struct {
-	folder, path string
-	trim         bool // a newline at the end is not part of the value
-}
-
-// memoryFolders are folders in memory, which no disk keeps.
-func memoryFolders() []string {
-	if runtime.GOOS != "linux" {
-		return nil
-	}
-	return []string{os.Getenv("XDG_RUNTIME_DIR"), "/dev/shm"}
-}
-
-func newEditedFile(name string, value []byte, isJSON bool) (*editedFile, error) {
-	extension := ".txt"
-	if isJSON {
-		extension = ".json"
-		var indented bytes.Buffer
-		if json.Indent(&indented, value, "", "  ") == nil {
-			value = append(indented.Bytes(), '\n')
-		}
-	}
-	folder, err := "", errors.ErrUnsupported
-	for _, in := range append(memoryFolders(), os.TempDir()) {
-		if in == "" || err == nil {
-			continue
-		}
-		folder, err = os.MkdirTemp(in, "pouncet-edit-")
-	}
-	f := &editedFile{folder: folder, trim: isJSON || !bytes.HasSuffix(value, []byte("\n"))}
-	if err == nil {
-		f.path = filepath.Join(folder, fileName(name)+extension)
-		err = os.WriteFile(f.path, value, 0o600)
-	}
-	if err != nil {
-		f.remove()
-		return nil, backend.Errorf(backend.CodeUnavailable, "making a file for the editor: %w", err)
-	}
-	return f, nil
-}
-
-// putBeside writes a value to a file beside the edited file. It is removed together with the edited file.
-func (f *editedFile) putBeside(r backend.Resolution) (string, error) {
-	path := filepath.Join(f.folder, fmt.Sprintf("version-%d%s", r.Version, filepath.Ext(f.path)))
-	if err := os.WriteFile(path, r.Value.Expose(), 0o600); err != nil {
-		return "", backend.Errorf(backend.CodeUnavailable, "making a file for the editor: %w", err)
-	}
-	return path, nil
-}
-
 // fileName returns a name for a file that shows which secret it has.
 func fileName(secret string) string {
 	name := strings.Map(func(r rune) rune {
@@ -355,11 +305,4 @@ func (f *editedFile) edit(ctx context.Context, a *app, editor string) ([]byte, e
 		text = bytes.TrimSuffix(text, []byte("\n"))
 	}
 	return text, nil
-}
-
-// remove removes the file, and what an editor has left beside it.
-func (f *editedFile) remove() {
-	if f.folder != "" {
-		_ = os.RemoveAll(f.folder)
-	}
 }

@@ -81,3 +81,53 @@ func TestInterruptedQuestionOfEdit(t *testing.T) {
 		}
 	}
 }
+
+// TestKilledEdit checks that an edit removes the files of a killed one, and no files of one that is running, and nothing
+// that another program or user can have made.
+func TestKilledEdit(t *testing.T) {
+	files := editorBackend(t)
+	for name, mode := range map[string]os.FileMode{"pouncet-edit-open": 0o755, "other": 0o700, "target": 0o700} {
+		if err := errors.Join(os.Mkdir(filepath.Join(files, name), 0o700),
+			os.WriteFile(filepath.Join(files, name, "file"), nil, 0o600),
+			os.Chmod(filepath.Join(files, name), mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("target", filepath.Join(files, "pouncet-edit-link")); err != nil {
+		t.Fatal(err)
+	}
+	killed, _ := editAtTerminal(t, "echo ready; exec sleep 60 #", "ready")
+	running, _ := editAtTerminal(t, "echo ready; exec sleep 60 #", "ready")
+	values := func() []string {
+		left, err := filepath.Glob(filepath.Join(files, "pouncet-edit-*", "s.txt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return left
+	}
+	if got := values(); len(got) != 2 {
+		t.Fatalf("two edits have the files %v", got)
+	}
+	_ = syscall.Kill(-killed.Process.Pid, syscall.SIGKILL)
+	_ = killed.Wait()
+	t.Setenv("EDITOR", "true")
+	var stderr bytes.Buffer
+	s := streams{nil, new(bytes.Buffer), &stderr}
+	if code := run(context.Background(), []string{"secret", "edit", "s", "--env", "dev"}, s); code != exitOK {
+		t.Fatalf("exit code %d, %s", code, stderr.String())
+	}
+	if !strings.Contains(stderr.String(), "pouncet: removed "+files) {
+		t.Errorf("nothing says what was removed: %s", stderr.String())
+	}
+	if got := values(); len(got) != 1 {
+		t.Errorf("a killed and a running edit left the files %v", got)
+	}
+	if err := running.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = running.Wait()
+	left, err := filepath.Glob(filepath.Join(files, "*", "*"))
+	if err != nil || len(left) != 4 { // of open, other, target, and of target through the link
+		t.Errorf("at the end there are %v, %v", left, err)
+	}
+}
