@@ -95,6 +95,7 @@ func (a *app) push(ctx context.Context, s backend.Service, p *projectFolder, f p
 		var err error
 		outcomes, err = s.Apply(ctx, backend.ChangeSet{Changes: changes, DryRun: f.dryRun, Draft: f.draft})
 		stop()
+		p.explainCreatedSince(ctx, s, changes, outcomes)
 		if rejected := p.rejected(outcomes, of); rejected != nil {
 			return rejected
 		}
@@ -109,6 +110,36 @@ func (a *app) push(ctx context.Context, s backend.Service, p *projectFolder, f p
 	}
 	a.printPush(p, outcomes, f, all-len(changes))
 	return leftError(p.items)
+}
+
+// explainCreatedSince replaces the error of an object that exists although the backend did not have it when it was
+// compared with the files. Without this, the error asks its reader to delete what another person has just made.
+func (p *projectFolder) explainCreatedSince(
+	ctx context.Context, s backend.Querier, changes []backend.Change, outcomes []backend.Outcome,
+) {
+	var exists []int
+	for n, o := range outcomes {
+		if o.Err != nil && o.Err.Code == backend.CodeExists && changes[n].Op == backend.OpCreate {
+			exists = append(exists, n)
+		}
+	}
+	if len(exists) == 0 {
+		return
+	}
+	now, err := projectfiles.Fetch(ctx, s, p.tree.Project)
+	if err != nil {
+		return // the error of the push stays as it is
+	}
+	before, after := p.backend.Keys(), now.Keys()
+	for _, n := range exists {
+		c := changes[n]
+		key := projectfiles.Key{Kind: c.Kind, Environment: c.Environment, Scope: c.Scope, Name: c.Name}
+		if after[key] && !before[key] {
+			outcomes[n].Err = backend.Errorf(backend.CodeConflict, "%s %s was created in the backend since it was compared",
+				c.Kind, backend.Quote(c.Name)).At("name").
+				WithHint("run pouncet diff %s to see it; then pull it, or push again", p.path)
+		}
+	}
 }
 
 // rejected returns the error of a push whose changes broke rules, with the file, line and object of each.

@@ -94,6 +94,15 @@ func (b Backend) all() []*backend.Object {
 	return out
 }
 
+// Keys returns the keys of the project and its objects.
+func (b Backend) Keys() map[Key]bool {
+	keys := map[Key]bool{}
+	for _, o := range b.all() {
+		keys[KeyOf(*o)] = true
+	}
+	return keys
+}
+
 // CheckLock refuses a lock of another backend or project.
 func CheckLock(l *Lock, t *Tree, b Backend) error {
 	hint := "to bring the files to this backend, remove " + LockFile + ": a push then creates what is missing"
