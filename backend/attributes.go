@@ -204,7 +204,8 @@ var AttributeTable = []Attribute{
 	},
 	{
 		Name: "members", Kinds: []Kind{KindGroup},
-		Doc: `Members of the group: "token:" or "trust:" and a name or id; for one subject of a trust, add "/" and the subject. ` +
+		Doc: `Members of the group: "token:" or "trust:" and a name or id; for one subject of a trust, add "/" and the ` +
+			`subject. ` +
 			`A change replaces all members.`,
 		given: func(c *Change) bool { return c.Members != nil },
 	},

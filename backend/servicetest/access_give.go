@@ -265,7 +265,8 @@ var accessGiveCases = []accessCase{
 		equal(f.fixture, "made by other", made("other"), "")
 		equal(f.fixture, "made by second", made("second"), "")
 		equal(f.fixture, "made by lead", made("lead"), "token first, token fourth, token third, ")
-		equal(f.fixture, "tokens", strings.Contains(namesOf(f.fixture, backend.Query{Kind: backend.KindToken}), "third"), true)
+		left := namesOf(f.fixture, backend.Query{Kind: backend.KindToken})
+		equal(f.fixture, "tokens", strings.Contains(left, "third"), true)
 	}},
 	{"groups and roles are shown to who may bind them", func(f *accessFixture) {
 		f.filled()

@@ -79,8 +79,8 @@ networks.`,
 	c.Flags().StringVar(&description, "description", "", "`text` that says what the token is for")
 	mayBeEmpty(c, "description")
 	c.Flags().Var(&expires, "expires",
-		"`time` when the token expires: a duration such as 30d or 720h, a date (its midnight UTC), or a time (RFC 3339) (default "+
-			"90d)")
+		"`time` when the token expires: a duration such as 30d or 720h, a date (its midnight UTC), or a time (RFC 3339) "+
+			"(default 90d)")
 	c.Flags().BoolVar(&noExpiry, "no-expiry", false, "create a token that never expires")
 	c.Flags().StringArrayVar(&from, "from", nil,
 		"`network` from which the token can be used, such as 10.0.0.0/8, or an IP address (repeat it for several)")
