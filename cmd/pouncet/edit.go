@@ -149,7 +149,8 @@ func (a *app) edit(
 			a.editUnchanged(secret, r)
 			return nil
 		case len(after) == 0:
-			err = errValueRequired()
+			err = backend.Errorf(backend.CodeInvalid, "Secret value is required").
+				WithHint("the file is empty: save a value in it, or delete the secret: pouncet secret delete %s", secret.ID)
 		default:
 			change.Value = backend.NewPlaintext(after)
 			if err = a.tryChange(ctx, s, change); err == nil {
