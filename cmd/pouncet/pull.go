@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,8 +63,10 @@ func (a *app) pullCommand() *cobra.Command {
 			return err
 		}
 		defer p.close()
-		if err := p.conflicts(); err != nil && !overwrite {
-			return err
+		if !overwrite {
+			if err := cmp.Or(projectfiles.CheckRenames(p.items, p.tree, p.lock), p.conflicts()); err != nil {
+				return err
+			}
 		}
 		return a.pull(p, overwrite, dryRun)
 	})
@@ -162,7 +165,10 @@ func (a *app) openProjectFolder(
 		return p, err
 	}
 	p.items = projectfiles.Compare(p.tree, p.lock, p.backend)
-	return p, nil
+	if !mayBeNew {
+		err = projectfiles.CheckRenames(p.items, p.tree, p.lock)
+	}
+	return p, err
 }
 
 // fetchProject reads the project of the files: the one with the id of the lock, or with the name in project.yaml.

@@ -7,11 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -52,18 +50,23 @@ func (t *Tree) Exists() bool { return t.Project != "" }
 
 // Position returns the file and line of an object, for messages.
 func (t *Tree) Position(k Key) string {
-	name, line := ProjectFile, 1
+	name, line := t.fileNameOf(k), 1
+	if p, ok := t.nodes[k]; ok && p.key != nil {
+		line = p.key.Line
+	}
+	return fmt.Sprintf("%s:%d", name, line)
+}
+
+// fileNameOf returns the name of the file of an object.
+func (t *Tree) fileNameOf(k Key) string {
 	environment := k.Environment
 	if k.Kind == backend.KindEnvironment {
 		environment = k.Name
 	}
 	if file, ok := t.environments[environment]; ok && environment != "" {
-		name = file
+		return file
 	}
-	if p, ok := t.nodes[k]; ok && p.key != nil {
-		line = p.key.Line
-	}
-	return fmt.Sprintf("%s:%d", name, line)
+	return ProjectFile
 }
 
 // Read parses the files of a folder. A folder without project.yaml gives an empty Tree.
@@ -93,79 +96,6 @@ func Read(folder *os.Root) (*Tree, error) {
 		}
 	}
 	return t, nil
-}
-
-// readFile reads a file that is no link.
-func readFile(folder *os.Root, name string, most int64) ([]byte, error) {
-	info, err := folder.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	if err == nil && !info.Mode().IsRegular() {
-		return nil, backend.Errorf(backend.CodeInvalid, "%s is not a regular file", name).
-			WithHint("replace the link or folder by the file itself")
-	}
-	if err == nil && info.Size() > most {
-		return nil, backend.Errorf(backend.CodeTooLarge, "%s has %d bytes; the limit is %d", name, info.Size(), most)
-	}
-	var text []byte
-	if err == nil {
-		var f *os.File
-		if f, err = folder.Open(name); err == nil {
-			defer f.Close()
-			text, err = io.ReadAll(io.LimitReader(f, most+1))
-		}
-	}
-	if err != nil {
-		return nil, FileError(backend.CodeInvalid, "reading", filepath.Join(folder.Name(), name), err)
-	}
-	return text, nil
-}
-
-// environmentFiles returns the names of the files of environments, sorted.
-func environmentFiles(folder *os.Root) ([]string, error) {
-	info, err := folder.Lstat(environmentFolder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err == nil && !info.IsDir() {
-		return nil, backend.Errorf(backend.CodeInvalid, "%s is not a folder", environmentFolder).
-			WithHint("replace the link or file by a folder")
-	}
-	var entries []fs.DirEntry
-	if err == nil {
-		entries, err = fs.ReadDir(folder.FS(), environmentFolder)
-	}
-	if err != nil {
-		return nil, FileError(backend.CodeInvalid, "reading", filepath.Join(folder.Name(), environmentFolder), err)
-	}
-	var names []string
-	seen := map[string]string{}
-	for _, e := range entries {
-		switch {
-		case strings.HasPrefix(e.Name(), "."):
-			continue
-		case path.Ext(e.Name()) == ".yml":
-			return nil, backend.Errorf(backend.CodeInvalid, "the name of %s/%s does not end with %s", environmentFolder,
-				e.Name(), extension).WithHint("rename the file")
-		case path.Ext(e.Name()) != extension:
-			continue
-		}
-		folded := strings.ToLower(e.Name())
-		if other := seen[folded]; other != "" {
-			return nil, backend.Errorf(backend.CodeInvalid, "the names of %s/%s and %s differ only in upper and lower case, "+
-				"so some systems can hold only one of them", environmentFolder, other, e.Name()).
-				WithHint(`rename one of them, for example to %s@2%s`, strings.TrimSuffix(e.Name(), extension), extension)
-		}
-		seen[folded] = e.Name()
-		names = append(names, environmentFolder+"/"+e.Name())
-	}
-	slices.Sort(names)
-	if len(names) > backend.MaxEnvironments+1 {
-		return nil, backend.Errorf(backend.CodeTooLarge, "%s has %d files; the limit is %d", environmentFolder, len(names),
-			backend.MaxEnvironments+1)
-	}
-	return names, nil
 }
 
 // The keys of the mappings in the files.
@@ -223,6 +153,10 @@ func (t *Tree) addEnvironment(name string, text []byte) error {
 	f, err := parseFile(name, text)
 	if err != nil {
 		return err
+	}
+	if isEmptyDocument(text) {
+		return f.at(nil, "the file is empty").WithHint("restore it, for example from version control; " +
+			"for an environment without entries, write its name into the file: environment: NAME")
 	}
 	t.files[f.name] = f
 	if err := f.known(f.root, "an environment", environmentKeys...); err != nil {

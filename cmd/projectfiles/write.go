@@ -368,6 +368,11 @@ func (o Output) Write(folder *os.Root) error {
 	if err := folder.MkdirAll(environmentFolder, 0o755); err != nil {
 		return FileError(backend.CodeUnavailable, "creating the folder", filepath.Join(folder.Name(), environmentFolder), err)
 	}
+	for name := range o.Files {
+		if info, err := folder.Lstat(name); err == nil && !info.Mode().IsRegular() {
+			return errNotRegular(name)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(o.Files)) {
 		if err := replace(folder, name, o.Files[name]); err != nil {
 			return err
