@@ -455,9 +455,20 @@ func (a *app) apply(ctx context.Context, s backend.Service, changes ...backend.C
 		}
 		if a.draft == "" {
 			a.noteReach(ctx, s, o)
+			a.warnExpired(o)
 		}
 	}
 	return nil
+}
+
+// warnExpired warns after a change of a secret that stays expired. If the change itself sets such a time, the flag has
+// warned before.
+func (a *app) warnExpired(o backend.Outcome) {
+	if o.Action == backend.ActionUpdate && o.Object.Kind == backend.KindSecret && o.Object.ExpiresBy(time.Now()) &&
+		!slices.Contains(o.Changed, "expires_at") {
+		a.notef("pouncet: warning: secret %s has expired at %s, so no reference to it resolves; set another time with: "+
+			"pouncet secret set %s --expires TIME", backend.Quote(o.Object.Name), formatTime(o.Object.ExpiresAt), o.Object.ID)
+	}
 }
 
 // noteSameValue says which other secrets have the value that was written.
