@@ -67,7 +67,7 @@ func (a *app) renderCommand() *cobra.Command {
 	}
 	a.resolveFlags(c)
 	formats.add(c)
-	c.Flags().StringVarP(&to.folder, "output", "o", "", "`folder` to write to")
+	c.Flags().StringVarP(&to.folder, "output", "o", "", "`folder` to write to; - for standard output")
 	c.Flags().BoolVar(&to.inPlace, "in-place", false, "replace each file with its rendered form")
 	c.Flags().BoolVar(&to.stream, "stream", false, "print several files as one YAML stream")
 	c.Flags().StringVar(&missing, "missing", "error", missingFlagUsage)
@@ -77,6 +77,9 @@ func (a *app) renderCommand() *cobra.Command {
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := formats.check(c); err != nil {
 			return err
+		}
+		if to.folder == "-" {
+			to.folder = ""
 		}
 		if formats.dialect == string(interpolate.DialectMage) && !c.Flags().Changed("missing") {
 			missing = "null"
