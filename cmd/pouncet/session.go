@@ -226,17 +226,33 @@ func (a *app) logoutCommand() *cobra.Command {
 		case all && a.endpoint != "":
 			return exclusive(c, "--all and --endpoint")
 		case all:
-			if endpoints, err = tokens.Endpoints(); err != nil {
+			var broken []string
+			if endpoints, broken, err = tokens.All(); err != nil {
 				return err
 			}
+			// The tokens are removed even if a broken file cannot be removed.
+			return errors.Join(a.removeBroken(tokens, broken), a.logout(tokens, endpoints, true))
 		case endpoint == "":
 			return usage(c, "an endpoint is required").withHint("set --endpoint to the URL of the server, or use --all")
 		default:
 			endpoints = []string{endpoint}
 		}
-		return a.logout(tokens, endpoints, all)
+		return a.logout(tokens, endpoints, false)
 	}
 	return c
+}
+
+// removeBroken removes the files of tokens that no token can be read from, or that other users can read.
+func (a *app) removeBroken(tokens settingsfile.Tokens, files []string) error {
+	var errs []error
+	for _, path := range files {
+		if err := tokens.DeleteFile(path); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		a.noteText("pouncet: removed " + path + ", whose token could not be used; the server may still accept it")
+	}
+	return errors.Join(errs...)
 }
 
 func (a *app) logout(tokens settingsfile.Tokens, endpoints []string, all bool) error {

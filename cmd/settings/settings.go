@@ -46,9 +46,12 @@ const maxFile = 64 << 10
 // Folder returns the folder of a user's files.
 func Folder() (string, error) {
 	dir, err := os.UserConfigDir()
+	if err == nil && !filepath.IsAbs(dir) { // os.UserConfigDir asks that of XDG_CONFIG_HOME only
+		err = errors.New("path in $HOME is relative")
+	}
 	if err != nil {
 		return "", backend.Errorf(backend.CodeInvalid, "finding the folder for configuration: %w", err).
-			WithHint("set HOME, or XDG_CONFIG_HOME to an absolute path")
+			WithHint("set HOME or XDG_CONFIG_HOME to an absolute path")
 	}
 	return filepath.Join(dir, "pouncet"), nil
 }

@@ -61,9 +61,10 @@ func TestTokenIsStoredForItsEndpointOnly(t *testing.T) {
 			t.Errorf("%s: got %q, %v; want %q", endpoint, got.Token, err, want)
 		}
 	}
-	endpoints, err := tokens.Endpoints()
-	if want := "http://127.0.0.1:8420 https://pouncet.example.com"; err != nil || strings.Join(endpoints, " ") != want {
-		t.Errorf("endpoints %v, %v", endpoints, err)
+	endpoints, broken, err := tokens.All()
+	if want := "http://127.0.0.1:8420 https://pouncet.example.com"; err != nil || len(broken) > 0 ||
+		strings.Join(endpoints, " ") != want {
+		t.Errorf("endpoints %v, %v, %v", endpoints, broken, err)
 	}
 	for _, want := range []bool{true, false} {
 		if existed, err := tokens.Delete("https://pouncet.example.com/"); err != nil || existed != want {
@@ -113,6 +114,42 @@ func TestTokenThatOthersCanReadIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := tokens.Get(endpoint); !errors.Is(err, backend.ErrInvalid) || strings.Contains(err.Error(), "CANARY") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestTokenInAFolderThatOthersCanWriteIsRefused(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("SKIPPED: Windows has no mode bits")
+	}
+	home(t)
+	tokens, err := OpenTokens()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const endpoint = "https://pouncet.example.com"
+	if err := tokens.Put(endpoint, StoredToken{Token: "CANARY"}); err != nil {
+		t.Fatal(err)
+	}
+	for mode, refused := range map[os.FileMode]bool{0o777: true, 0o720: true, 0o702: true, 0o755: false, 0o700: false} {
+		if err := os.Chmod(tokens.folder, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, got := tokens.Get(endpoint)
+		put := tokens.Put(endpoint, StoredToken{Token: "CANARY"})
+		if errors.Is(got, backend.ErrDenied) != refused || errors.Is(put, backend.ErrDenied) != refused {
+			t.Errorf("mode %04o: %v, %v", mode, got, put)
+		}
+	}
+}
+
+func TestRelativeHomeIsRefused(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("SKIPPED: HOME means nothing on Windows")
+	}
+	t.Setenv("XDG_CONFIG_HOME", "")
+	t.Setenv("HOME", "relative")
+	if _, err := OpenTokens(); !errors.Is(err, backend.ErrInvalid) {
 		t.Errorf("error %v", err)
 	}
 }

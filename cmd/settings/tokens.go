@@ -80,6 +80,9 @@ func (t Tokens) Put(endpoint string, token StoredToken) error {
 		err = os.MkdirAll(t.folder, 0o700)
 	}
 	if err == nil {
+		if err := checkFolder(t.folder); err != nil {
+			return err
+		}
 		err = durable.Replace(path, append(text, '\n'), 0o600)
 	}
 	if err != nil {
@@ -105,24 +108,30 @@ func (t Tokens) Delete(endpoint string) (bool, error) {
 	return true, nil
 }
 
-// Endpoints returns the endpoints with a token, sorted.
-func (t Tokens) Endpoints() ([]string, error) {
+// All returns the endpoints with a token, sorted, and the files that no token can be read from.
+func (t Tokens) All() (endpoints, broken []string, err error) {
 	files, err := filepath.Glob(filepath.Join(t.folder, "*.json"))
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeUnavailable, "listing the tokens: %w", err)
+		return nil, nil, backend.Errorf(backend.CodeUnavailable, "listing the tokens: %w", err)
 	}
-	endpoints := []string{}
 	for _, path := range files {
 		f, err := readToken(path)
-		if err != nil {
-			return nil, err
-		}
-		if f.Endpoint != "" {
+		if named, _, _ := t.path(f.Endpoint); err != nil || named != path && f.Endpoint != "" {
+			broken = append(broken, path)
+		} else if f.Endpoint != "" {
 			endpoints = append(endpoints, f.Endpoint)
 		}
 	}
 	slices.Sort(endpoints)
-	return endpoints, nil
+	return endpoints, broken, nil
+}
+
+// DeleteFile removes a file that All returned as broken.
+func (t Tokens) DeleteFile(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return backend.Errorf(backend.CodeUnavailable, "removing the token: %w", err)
+	}
+	return nil
 }
 
 // readToken reads the file of a token. A missing file is empty. A file that other users can read is refused: they may
@@ -131,6 +140,9 @@ func readToken(path string) (tokenFile, error) {
 	var f tokenFile
 	text, err := readFile(path)
 	if err != nil || text == nil {
+		return f, err
+	}
+	if err := checkFolder(filepath.Dir(path)); err != nil {
 		return f, err
 	}
 	info, err := os.Stat(path)
@@ -143,4 +155,15 @@ func readToken(path string) (tokenFile, error) {
 			WithHint("remove the file, and log in again: pouncet login")
 	}
 	return f, nil
+}
+
+// checkFolder refuses a folder of tokens that others can write: they can replace a token by one that they know, and read
+// what is then written with it.
+func checkFolder(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
+		return backend.Errorf(backend.CodeDenied, "other users can write to the folder of stored tokens %s: its mode is %04o",
+			path, info.Mode().Perm()).WithHint("run chmod 700 %s, and log in again", path)
+	}
+	return nil
 }
