@@ -123,7 +123,7 @@ var texts = map[string]string{
 	"field.neverused": "no use is known", "field.usedby": "by",
 
 	"entry.edit": "Edit", "entry.delete": "Delete", "entry.value": "Value", "entry.details": "Details",
-	"entry.managed":    "%s manages this entry, and may undo a change that is made here.",
+	"entry.managed":    "manages this entry, and may undo a change that is made here.",
 	"entry.restricted": "This secret is restricted. No person sees its value. Only workloads use it.",
 	"entry.notyours":   "You may not see the value.",
 	"entry.hidden":     "The value is hidden",
