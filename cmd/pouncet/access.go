@@ -197,8 +197,16 @@ func (a *app) bindingsCommand() *cobra.Command {
 	mayBeEmpty(c, "description")
 	run := a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		g.Where.Project, g.Where.Environment, g.Where.Scope = a.project, a.env, a.scope
-		return a.apply(ctx, s, backend.Change{Op: backend.OpCreate, Kind: backend.KindBinding, Name: args[0], Grant: &g,
+		err := a.apply(ctx, s, backend.Change{Op: backend.OpCreate, Kind: backend.KindBinding, Name: args[0], Grant: &g,
 			Description: flagValue(c, "description", text)})
+		if err == nil && !a.json { // a forgotten --project is noticed here
+			where := whereText(g.Where)
+			if g.Where.Project == "" {
+				where = "all projects, " + where
+			}
+			a.notef("pouncet: %s has the role %s: %s", g.To, g.Role, where)
+		}
+		return err
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
