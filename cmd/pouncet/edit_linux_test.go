@@ -82,8 +82,8 @@ func TestInterruptedQuestionOfEdit(t *testing.T) {
 	}
 }
 
-// TestKilledEdit checks that an edit removes the files of a killed one, and no files of one that is running, and
-// nothing that another program or user can have made.
+// TestKilledEdit checks that an edit removes the files of a killed one, and neither those of one that is running nor
+// what another program or user can have made.
 func TestKilledEdit(t *testing.T) {
 	files := editorBackend(t)
 	for name, mode := range map[string]os.FileMode{"pouncet-edit-open": 0o755, "other": 0o700, "target": 0o700} {

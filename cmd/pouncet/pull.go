@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -55,7 +56,8 @@ func (a *app) pullCommand() *cobra.Command {
 			"  pouncet pull deploy/secrets --overwrite   # the backend wins",
 		Args: arguments(1, 1, "one folder"),
 	}
-	c.Flags().BoolVar(&overwrite, "overwrite", false, "take the state of the backend also where the files have changed")
+	c.Flags().BoolVar(&overwrite, "overwrite", false, "take the state of the backend also where the files have changed, "+
+		"and list the changes that this discards")
 	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be written, and write nothing")
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		p, err := a.openProjectFolder(ctx, s, args[0], true)
@@ -259,34 +261,17 @@ func (a *app) pull(p *projectFolder, overwrite, dryRun bool) error {
 			backend.Quote(p.tree.Project)).
 			WithHint("create it: pouncet push %s", p.path)
 	}
-	taken := projectfiles.IsTakenByPull(overwrite)
-	lock := projectfiles.NextLock(p.items, p.backend, nil, taken)
+	lock := projectfiles.NextLock(p.items, p.backend, nil, projectfiles.IsTakenByPull(overwrite))
 	out, err := p.tree.Pull(p.items, project.Name, overwrite)
 	if err != nil {
 		return err
 	}
 	if !dryRun {
-		if p.folder == nil {
-			err = os.MkdirAll(p.path, 0o755)
-			if err == nil {
-				p.folder, err = os.OpenRoot(p.path)
-			}
-			if err != nil {
-				return projectfiles.FileError(backend.CodeUnavailable, "creating folder", p.path, err)
-			}
-		}
-		if err := out.Write(p.folder); err != nil {
-			return err
-		}
-		if err := lock.Write(p.folder); err != nil {
+		if err := p.write(out, lock); err != nil {
 			return err
 		}
 	}
-	names := []string{}
-	for name := range out.Files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(out.Files))
 	slices.Sort(out.Removed)
 	managed := 0
 	for _, i := range p.items {
@@ -294,8 +279,10 @@ func (a *app) pull(p *projectFolder, overwrite, dryRun bool) error {
 			managed++
 		}
 	}
+	discarded := p.discarded(overwrite)
 	if a.json {
-		a.printJSON(map[string]any{"project": project.Name, "written": names, "removed": append([]string{}, out.Removed...),
+		a.printJSON(map[string]any{"project": project.Name, "written": append([]string{}, names...),
+			"removed": append([]string{}, out.Removed...), "discarded": a.itemsJSON(discarded),
 			"managed": managed, "dry_run": dryRun})
 		return nil
 	}
@@ -303,6 +290,7 @@ func (a *app) pull(p *projectFolder, overwrite, dryRun bool) error {
 	if dryRun {
 		wrote, removed = "would write ", "would remove "
 	}
+	a.printDiscarded(discarded, dryRun)
 	for _, name := range names {
 		a.println(wrote + filepath.Join(p.path, filepath.FromSlash(name)))
 	}
@@ -316,6 +304,48 @@ func (a *app) pull(p *projectFolder, overwrite, dryRun bool) error {
 		a.notef("pouncet: %s left out, because Terraform or another tool manages it", backend.Plural(managed, "object"))
 	}
 	return nil
+}
+
+// write writes the files of a pull, and then the lock.
+func (p *projectFolder) write(out projectfiles.Output, lock projectfiles.Lock) (err error) {
+	if p.folder == nil {
+		if err = os.MkdirAll(p.path, 0o755); err == nil {
+			p.folder, err = os.OpenRoot(p.path)
+		}
+		if err != nil {
+			return projectfiles.FileError(backend.CodeUnavailable, "creating folder", p.path, err)
+		}
+	}
+	if err := out.Write(p.folder); err != nil {
+		return err
+	}
+	return lock.Write(p.folder)
+}
+
+// discarded returns the changes of the files that a pull discards.
+func (p *projectFolder) discarded(overwrite bool) []projectfiles.Item {
+	return slices.DeleteFunc(slices.Clone(p.items), func(i projectfiles.Item) bool {
+		return !overwrite || !i.IsDiscardedByPull()
+	})
+}
+
+// printDiscarded lists the changes of the files that a pull discards.
+func (a *app) printDiscarded(items []projectfiles.Item, dryRun bool) {
+	discarded := "discarded "
+	if dryRun {
+		discarded = "would discard "
+	}
+	for _, i := range items {
+		what := "the change of "
+		if i.File == nil {
+			what = "the removal of "
+		}
+		line := discarded + what + i.Label()
+		if len(i.Attributes) > 0 {
+			line += " (" + i.AttributesText() + ")"
+		}
+		a.println(line)
+	}
 }
 
 // itemJSON is the JSON form of an item.

@@ -29,7 +29,8 @@ file that only you can read, and --json prints it in base64.`
 
 func (v *valueOutput) add(c *cobra.Command) {
 	c.Flags().BoolVar(&v.raw, "raw", false, "at a terminal: do not escape control characters")
-	c.Flags().StringVarP(&v.file, "output", "o", "", "`file` to write the bytes of the value to, with mode 0600; - for standard output")
+	c.Flags().StringVarP(&v.file, "output", "o", "",
+		"`file` to write the bytes of the value to, with mode 0600; - for standard output")
 }
 
 // check refuses a file that cannot be written, before the value is read.

@@ -144,6 +144,12 @@ func lockedAs(o backend.Object) Locked {
 	return l
 }
 
+// IsDiscardedByPull reports whether a pull that lets the backend win discards a change of the files. It keeps what is
+// only in the files.
+func (i Item) IsDiscardedByPull() bool {
+	return i.State == Conflict || i.State == Changed || i.State == Removed
+}
+
 // IsTakenByPull reports whether a pull takes the state of the backend for an item.
 func IsTakenByPull(overwrite bool) func(Item) bool {
 	return func(i Item) bool { return isPulled(i, overwrite) }

@@ -67,10 +67,8 @@ func isPulled(i Item, overwrite bool) bool {
 		return i.Object == nil || i.Object.ManagedBy == ""
 	case Same: // the rename that the file asks for was made
 		return i.File != nil && i.File.Was != "" && i.Object != nil && i.Object.Name == i.Key.Name
-	case Conflict, Changed, Removed:
-		return overwrite
 	}
-	return false
+	return overwrite && i.IsDiscardedByPull()
 }
 
 // wanted returns what the files declare after the pull.

@@ -194,3 +194,15 @@ values:
 		t.Errorf("after a deletion: %+v\n%s", items, text())
 	}
 }
+
+// A folder in the place of a file is named, and no other file is written.
+func TestFolderInPlaceOfAFile(t *testing.T) {
+	root := folderOf(t, map[string]string{dev + "/file": ""})
+	out := projectfiles.Output{Files: map[string][]byte{dev: []byte("environment: dev\n"), "a.yaml": nil}}
+	if err := out.Write(root); err == nil || err.Error() != dev+" is not a regular file" {
+		t.Errorf("the error is %v", err)
+	}
+	if _, err := root.Stat("a.yaml"); err == nil {
+		t.Error("another file was written")
+	}
+}

@@ -157,8 +157,8 @@ func readToken(path string) (tokenFile, error) {
 	return f, nil
 }
 
-// checkFolder refuses a folder of tokens that others can write: they can replace a token by one that they know, and read
-// what is then written with it.
+// checkFolder refuses a folder of tokens that others can write: they can replace a token by one that they know, and
+// read what is then written with it.
 func checkFolder(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
