@@ -4,9 +4,9 @@ package projectfiles
 
 import "github.com/pouncet/terraform-provider-pouncet/backend"
 
-// CheckRenames refuses a key "was" that would rename nothing: a push would create an object beside the old one, or would
-// not swap two names. A rename that was made before stays in the files until the next pull, and is no error. Without a
-// lock, a push only creates.
+// CheckRenames refuses a key "was" that would rename nothing: a push would create an object beside the old one, or
+// would not swap two names. A rename that was made before stays in the files until the next pull, and is no error.
+// Without a lock, a push only creates.
 func CheckRenames(items []Item, t *Tree, l *Lock) error {
 	for _, i := range items {
 		d, ok := t.Objects[i.Key]
