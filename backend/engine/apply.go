@@ -403,8 +403,11 @@ func checkOperation(c backend.Change, exists bool, id, name string, at int64) er
 
 // unknownID is the error of a change whose id no object has. An id cannot be chosen, so a creation has none.
 func unknownID(c backend.Change) error {
-	if err := checkOperation(c, false, "", "", 0); err != nil {
-		return err
+	c.Expect = nil // the object is gone for good, whatever its version was
+	if c.Op != backend.OpDeploy && c.Op != backend.OpRefresh && c.Op != backend.OpRestore {
+		if err := checkOperation(c, false, "", "", 0); err != nil {
+			return err
+		}
 	}
 	return backend.Errorf(backend.CodeNotFound, "%s %s does not exist", c.Kind, backend.Quote(c.ID)).
 		WithHint("leave out the id to create an object").At("id")

@@ -40,6 +40,7 @@ var draftCases = []testCase{
 		equal(f, "parts", len(dry.Parts), 5)
 		equal(f, "part", dry.Parts[1].Action, backend.ActionCreate)
 		equal(f, "contents after a dry run", f.contents(), before)
+		deployed := f.list(backend.Query{Kind: backend.KindDraft, Project: project})[0]
 		out := f.must(draft(backend.OpDeploy))[0]
 		equal(f, "deployed", out.Action, backend.ActionDeploy)
 		equal(f, "parts", len(out.Parts), 5)
@@ -51,6 +52,10 @@ var draftCases = []testCase{
 		f.unresolved(backend.ErrNotFound, valueRef("dev", "gone"))
 		equal(f, "drafts", len(f.list(backend.Query{Kind: backend.KindDraft, Project: project})), 0)
 		f.mentions(f.refused(backend.ErrNotFound, draft(backend.OpDeploy)), `draft "d" does not exist`)
+		for _, op := range []backend.Op{backend.OpDeploy, backend.OpRefresh, backend.OpUpdate, backend.OpDelete} {
+			again := backend.Change{Op: op, Kind: backend.KindDraft, ID: deployed.ID, Expect: &deployed.Revision}
+			f.mentions(f.refused(backend.ErrNotFound, again), deployed.ID, "does not exist")
+		}
 	}},
 	{"no answer about a draft has a value", func(f *fixture) {
 		const canary = "CANARY-of-a-draft"

@@ -313,9 +313,7 @@ func (a *app) deployCommand() *cobra.Command {
 			return err
 		}
 		stop := a.working("deploying " + backend.Plural(len(changes), "change"))
-		out, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{{
-			Op: backend.OpDeploy, Kind: backend.KindDraft, ID: draft.ID, Expect: &draft.Revision, // as it was shown
-		}}})
+		out, err := a.deploy(ctx, s, draft, args[0])
 		if stop(); err != nil {
 			return err
 		}
@@ -339,6 +337,22 @@ func (a *app) deployCommand() *cobra.Command {
 		return run(c, args)
 	}
 	return c
+}
+
+// deploy deploys a draft as it was shown. If another caller has deployed or discarded it since, the error is the one of a
+// draft that was missing from the start, with the name that the user gave.
+func (a *app) deploy(
+	ctx context.Context, s backend.Service, draft backend.Object, nameOrID string,
+) ([]backend.Outcome, error) {
+	out, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{{
+		Op: backend.OpDeploy, Kind: backend.KindDraft, ID: draft.ID, Expect: &draft.Revision,
+	}}})
+	if errors.Is(err, backend.ErrNotFound) {
+		if _, gone := a.findReference(ctx, s, draftCommand, nameOrID); gone != nil {
+			return nil, gone
+		}
+	}
+	return out, err
 }
 
 func (a *app) discardCommand() *cobra.Command {
