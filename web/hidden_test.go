@@ -80,7 +80,8 @@ func (d *dashboard) stage(changes ...backend.Change) {
 func (a answer) comparable(replaced ...string) string {
 	text := a.body
 	for _, drop := range []string{`/ui/~[a-z0-9]+`, `data-base="[^"]*"`,
-		`name="(form|revision)" value="[^"]*"`, `value="[A-Z0-9]{26}"`, `[0-9a-f]{8}-[0-9a-f-]{27}`, `<time [^>]*>[^<]*</time>`,
+		`name="(form|revision)" value="[^"]*"`, `value="[A-Z0-9]{26}"`, `[0-9a-f]{8}-[0-9a-f-]{27}`,
+		`<time [^>]*>[^<]*</time>`,
 		`127\.0\.0\.1:[0-9]+`} {
 		text = regexp.MustCompile(drop).ReplaceAllString(text, "~")
 	}
@@ -107,7 +108,8 @@ func listing() []string {
 	return []string{"/ui/", "/ui/p/default", here + "e/dev", here + "e/*", here + "e/dev?q=web",
 		here + "e/dev?q=db_password", here + "e/dev?q=prod", here + "e/dev?sort=version", here + "e/dev?type=login",
 		here + "e/dev/new", here + "e/dev/new-value", here + "e/dev/new?name=web_key", here + "matrix",
-		here + "matrix?values=yes", here + "matrix?only=holes", here + "matrix?only=different", here + "types", here + "drafts", here + "deleted",
+		here + "matrix?values=yes", here + "matrix?only=holes", here + "matrix?only=different", here + "types",
+		here + "drafts", here + "deleted",
 		here + "quotas", here + "reports", here + "reports?only=same-value", here + "reports?only=unused",
 		here + "reports?only=missing", "/ui/projects", "/ui/access", "/ui/access?who=ada", "/ui/access?at=default/prod",
 		"/ui/access?at=default/dev&name=web_key", "/ui/access/new", "/ui/tokens", "/ui/audit", "/ui/audit?name=web_key",

@@ -26,7 +26,7 @@ func (r *run) changeDraft(c backend.Change, id string) (backend.Outcome, error) 
 	if refresh {
 		c.Op = backend.OpUpdate
 	}
-	if err := checkOperation(c, exists, row.ID, row.Name, row.Revision); err != nil {
+	if err := checkOperation(c, exists, row.ID, row.Name, r.access.draftRevision(row)); err != nil {
 		return backend.Outcome{}, err
 	}
 	if err := r.allowDraft(in, row, c.Op == backend.OpDelete); err != nil {
@@ -50,7 +50,7 @@ func (r *run) changeDraft(c backend.Change, id string) (backend.Outcome, error) 
 		if row, err = r.insertDraft(in, row, c); err != nil {
 			return backend.Outcome{}, err
 		}
-		return outcome(backend.ActionCreate, diff{}, row, in)
+		return r.draftOutcome(backend.ActionCreate, diff{}, row, in)
 	}
 	a, err := decodeAttributes(row)
 	if err != nil {
@@ -63,7 +63,7 @@ func (r *run) changeDraft(c backend.Change, id string) (backend.Outcome, error) 
 		return backend.Outcome{}, err
 	}
 	if len(d.changed) == 0 {
-		return outcome(backend.ActionUnchanged, d, row, in)
+		return r.draftOutcome(backend.ActionUnchanged, d, row, in)
 	}
 	if row.Name != name {
 		if err := backend.CheckName(c.Kind, row.Name); err != nil {
@@ -76,7 +76,7 @@ func (r *run) changeDraft(c backend.Change, id string) (backend.Outcome, error) 
 	if row, err = r.update(row, a, nil, in); err != nil {
 		return backend.Outcome{}, err
 	}
-	return outcome(backend.ActionUpdate, d, row, in)
+	return r.draftOutcome(backend.ActionUpdate, d, row, in)
 }
 
 // allowDraft refuses a change of a draft by a caller that may change nothing in its project. To discard a draft, the
@@ -102,6 +102,16 @@ func (r *run) allowDraft(in *project, draft store.Object, all bool) error {
 		}
 	}
 	return nil
+}
+
+// draftOutcome is outcome for a draft.
+func (r *run) draftOutcome(
+	action backend.Action, d diff, draft store.Object, in *project,
+) (backend.Outcome, error) {
+	out, err := outcome(action, d, draft, in)
+	out.Object.Revision = r.access.draftRevision(draft)
+	out.Object.Edition = out.Object.Revision
+	return out, err
 }
 
 // seesParts refuses to change the metadata of a draft, such as its expiry, to a caller who may not see all its changes.
@@ -243,7 +253,7 @@ func (r *run) discard(in *project, draft store.Object) (backend.Outcome, error) 
 		Object: backend.Object{Kind: draft.Kind, ID: draft.ID, Name: draft.Name, Project: shownName(in.row)}}
 	if draft.Untrusted == nil { // otherwise nothing of it can be shown
 		var err error
-		if out, err = outcome(backend.ActionDelete, diff{}, draft, in); err != nil {
+		if out, err = r.draftOutcome(backend.ActionDelete, diff{}, draft, in); err != nil {
 			return out, err
 		}
 	}

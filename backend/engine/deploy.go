@@ -43,9 +43,9 @@ func (r *run) beginDeployment() (*deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Expect != nil && *c.Expect != row.Revision {
+	if at := r.access.draftRevision(row); c.Expect != nil && *c.Expect != at {
 		return nil, backend.Errorf(backend.CodeConflict, "draft %q was changed since revision %d: it is at revision %d",
-			row.Name, *c.Expect, row.Revision).WithHint("look at it again: pouncet draft show %s", row.Name)
+			row.Name, *c.Expect, at).WithHint("look at it again: pouncet draft show %s", row.Name)
 	}
 	if err := r.checkUsable(row); err != nil {
 		return nil, err

@@ -63,6 +63,15 @@ func (a principalAccess) seesPart(in *project, d draftPart) bool {
 	return a.seesProject(in.row.ID)
 }
 
+// draftRevision returns the revision of a draft that the principal is shown and names in a change. The revision of the
+// row counts the changes that were staged, hidden ones too, so others than those who see everything get its time.
+func (a principalAccess) draftRevision(draft store.Object) int64 {
+	if a.seesAll || draft.ID == "" {
+		return draft.Revision
+	}
+	return draft.UpdatedAt.UnixMicro()
+}
+
 // seesRename reports whether the principal may see the name that a change of a draft gives an entry.
 func (a principalAccess) seesRename(in *project, d draftPart) bool {
 	if a.seesAll || d.Change.Rename == nil || !isEntry(d.Change.Kind) {

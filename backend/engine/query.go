@@ -288,6 +288,8 @@ func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 			o.Secrets = &n
 		}
 		if o.Kind == backend.KindDraft {
+			o.Revision = l.access.draftRevision(row)
+			o.Edition = o.Revision
 			if o.Changes, err = l.countChanges(in, row); err != nil {
 				return backend.Page{}, err
 			}

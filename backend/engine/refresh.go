@@ -41,12 +41,12 @@ func (r *run) refresh(in *project, draft store.Object, chosen func(draftPart) bo
 		refreshed++
 	}
 	if refreshed == 0 {
-		return outcome(backend.ActionUnchanged, diff{}, draft, in)
+		return r.draftOutcome(backend.ActionUnchanged, diff{}, draft, in)
 	}
 	if draft, err = saveContents(r.ctx, r.tx, draft, r.now); err != nil {
 		return backend.Outcome{}, err
 	}
-	return outcome(backend.ActionUpdate, diff{changed: []string{"changes"}}, draft, in)
+	return r.draftOutcome(backend.ActionUpdate, diff{changed: []string{"changes"}}, draft, in)
 }
 
 // refreshPart accepts the present state of the object of one change. That is the object that was changed or, if it is

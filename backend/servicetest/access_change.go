@@ -178,7 +178,14 @@ var accessChangeCases = []accessCase{
 		editor.unstaged(backend.ErrDenied, secret("dev", "api_key", "x"))
 		f.stage(secret("dev", "api_key", "y"))
 		equal(editor, "changes", len(editor.staged()), 1)
-		equal(editor, "counted", *editor.list(backend.Query{Kind: backend.KindDraft, Project: project})[0].Changes, 1)
+		listed := func() backend.Object {
+			return editor.list(backend.Query{Kind: backend.KindDraft, Project: project})[0]
+		}
+		equal(editor, "counted", *listed().Changes, 1)
+		if all := f.list(backend.Query{Kind: backend.KindDraft, Project: project})[0]; listed().Revision == all.Revision ||
+			listed().Edition == all.Edition {
+			editor.Errorf("the revision of a draft counts the hidden changes: %d", all.Revision)
+		}
 		editor.stage(secret("dev", "db_other", "z")) // beside a change that it may not see
 		for _, op := range []backend.Op{backend.OpDeploy, backend.OpDelete} {
 			editor.mentions(editor.refused(backend.ErrDenied, draft(op)), "changes that you may not see")
@@ -190,8 +197,13 @@ var accessChangeCases = []accessCase{
 		f.must(ownRole("release", backend.RightDeploy))
 		deployer := f.bound("release", grant("release", "dev", ""))
 		deployer.refused(backend.ErrDenied, secret("dev", "api_key", "x"))
-		deployer.must(draft(backend.OpDeploy))
-		equal(f.fixture, "deployed", f.value(secretRef("dev", "api_key")), "y")
+		expecting := draft(backend.OpDeploy)
+		expecting.Expect = new(listed().Revision)
+		f.stage(secret("dev", "api_key", "y2"))
+		deployer.refused(backend.ErrConflict, expecting)
+		expecting.Expect = new(listed().Revision)
+		deployer.must(expecting)
+		equal(f.fixture, "deployed", f.value(secretRef("dev", "api_key")), "y2")
 	}},
 	{"a staged change becomes none of an object that the caller may not see or change", func(f *accessFixture) {
 		f.filled()
