@@ -339,8 +339,8 @@ func (a *app) deployCommand() *cobra.Command {
 	return c
 }
 
-// deploy deploys a draft as it was shown. If another caller has deployed or discarded it since, the error is that of a
-// draft that was missing from the start, with the name that the user gave.
+// deploy deploys a draft as it was shown. If another caller has deployed or discarded it since, the error is the one of
+// a draft that was missing from the start, with the name that the user gave.
 func (a *app) deploy(
 	ctx context.Context, s backend.Service, draft backend.Object, nameOrID string,
 ) ([]backend.Outcome, error) {
