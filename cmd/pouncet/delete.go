@@ -42,10 +42,7 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 	if o.kind != backend.KindToken && !o.isAccess() {
 		a.draftFlag(c)
 	}
-	c.PreRunE = func(c *cobra.Command, args []string) error {
-		if a.draft != "" {
-			return nil // draft deploy asks
-		}
+	ask := func(c *cobra.Command, args []string) error {
 		forcedEnvironment := o.kind == backend.KindEnvironment && (force || purge)
 		if forcedEnvironment && isTerminal(a.in) {
 			return nil // confirm asks for the name of each one
@@ -63,9 +60,23 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 		}
 		return a.sure(c, "Delete "+o.kind.String()+" "+strings.Join(names, ", ")+how+"?", yes, consequence)
 	}
+	c.PreRunE = func(c *cobra.Command, args []string) error {
+		if a.draft != "" || isTerminal(a.in) && len(args) == 1 {
+			return nil // draft deploy asks; a question about one object waits until the object is found
+		}
+		return ask(c, args)
+	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		if a.draft != "" {
 			return a.stageDeletion(ctx, s, o, args, force, purge)
+		}
+		if isTerminal(a.in) && len(args) == 1 {
+			if _, err := a.findToDelete(ctx, s, o, args[0], purge); err != nil && !a.json {
+				return err
+			}
+			if err := ask(c, args); err != nil {
+				return err
+			}
 		}
 		outcomes := make([]backend.Outcome, len(args))
 		var first error
@@ -138,18 +149,26 @@ var deletionHelp = map[backend.Kind]string{
 		"and after it the environments that were deleted before. With --purge neither can.",
 }
 
+// findToDelete returns the object with a name or id, for a purge also one that was deleted before.
+func (a *app) findToDelete(
+	ctx context.Context, s backend.Service, o objectCommand, nameOrID string, purge bool,
+) (backend.Object, error) {
+	x, err := a.findOne(ctx, s, o, nameOrID)
+	if errors.Is(err, backend.ErrCorrupt) && backend.IsID(nameOrID) {
+		x, err = backend.Object{Kind: o.kind, ID: nameOrID}, nil // a row that no list shows can still be deleted
+	}
+	if err != nil && purge {
+		x, err = a.findDeleted(ctx, s, o, nameOrID, err)
+	}
+	return x, err
+}
+
 // delete deletes the object with a name or id. The outcome of a failure names
 // the object too.
 func (a *app) delete(
 	ctx context.Context, s backend.Service, o objectCommand, nameOrID string, c backend.Change, yes bool,
 ) (backend.Outcome, error) {
-	x, err := a.findOne(ctx, s, o, nameOrID)
-	if errors.Is(err, backend.ErrCorrupt) && backend.IsID(nameOrID) {
-		x, err = backend.Object{Kind: o.kind, ID: nameOrID}, nil // a row that no list shows can still be deleted
-	}
-	if err != nil && c.Purge {
-		x, err = a.findDeleted(ctx, s, o, nameOrID, err)
-	}
+	x, err := a.findToDelete(ctx, s, o, nameOrID, c.Purge)
 	if err == nil && o.kind == backend.KindEnvironment && (c.Force || c.Purge) && !yes && isTerminal(a.in) {
 		err = a.confirm(ctx, x, c.Purge)
 	}
