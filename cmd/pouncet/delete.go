@@ -42,7 +42,7 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 	if o.kind != backend.KindToken && !o.isAccess() {
 		a.draftFlag(c)
 	}
-	ask := func(c *cobra.Command, args []string) error {
+	approved := func(c *cobra.Command, args []string) error {
 		forcedEnvironment := o.kind == backend.KindEnvironment && (force || purge)
 		if forcedEnvironment && isTerminal(a.in) {
 			return nil // confirm asks for the name of each one
@@ -64,7 +64,7 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 		if a.draft != "" || isTerminal(a.in) && len(args) == 1 {
 			return nil // draft deploy asks; a question about one object waits until the object is found
 		}
-		return ask(c, args)
+		return approved(c, args)
 	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		if a.draft != "" {
@@ -74,7 +74,7 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 			if _, err := a.findToDelete(ctx, s, o, args[0], purge); err != nil && !a.json {
 				return err
 			}
-			if err := ask(c, args); err != nil {
+			if err := approved(c, args); err != nil {
 				return err
 			}
 		}
