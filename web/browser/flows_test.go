@@ -256,6 +256,13 @@ func TestLongNamesKeepTheLayout(t *testing.T) {
 	p.open("/ui/p/default/e/dev")
 	p.width(1280)
 	p.coversNothing()
+	// A telephone shows two environments beside the keys.
+	p.open("/ui/p/default/matrix")
+	p.width(360)
+	right := evaluate[float64](p, `document.querySelectorAll("thead .cell")[1].getBoundingClientRect().right`)
+	if right > 360 {
+		t.Errorf("in a window of 360 pixels, the second environment ends at %.0f", right)
+	}
 }
 
 // TestChoosingATypeKeepsTheKey chooses a type in the menu, and then creates a secret with its form and the key Enter.
