@@ -620,9 +620,12 @@ func TestTypedSecretHasAFormOfItsFields(t *testing.T) {
 	page := d.get(add).is(t, 200, `name="value.password" type="text" class="mono masked"`, `name="value.host"`)
 	v := url.Values{"form": {page.field(t, "form")}, "type": {"database_connection"}, "name": {"db"},
 		"value.host": {"db.internal"}, "value.password": {canary}}
-	d.post(add, v).is(t, 422, "username", `value="db.internal"`).lacks(t, canary)
+	d.post(add, v).is(t, 422, "username", `value="db.internal"`).mistake(t, "value.username", "This field is required.")
 	v["value.username"], v["value.port"] = []string{"shop"}, []string{"five"}
-	d.post(add, v).is(t, 422, "port", "write a number").lacks(t, canary)
+	d.post(add, v).is(t, 422).mistake(t, "value.port", "write a number")
+	v["value.port"] = []string{"70000"} // the backend says what is wrong with the whole value
+	d.post(add, v).is(t, 422, `<fieldset aria-describedby="value-error"`, `id="value-error" role="alert" tabindex="-1" autofocus`).
+		lacks(t, canary, "This field is required.")
 	v["value.port"] = []string{"5432"}
 	check := url.Values{"environment": {"dev"}}
 	for k, values := range v {

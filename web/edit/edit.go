@@ -7,6 +7,7 @@ import (
 	"embed"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,10 +81,8 @@ func (f form) Other() *backend.Error {
 	if f.Error == nil || f.Conflict != nil {
 		return nil
 	}
-	for _, a := range shownAt {
-		if f.Error.Attribute == a {
-			return nil
-		}
+	if slices.Contains(shownAt, f.Error.Attribute) || strings.HasPrefix(f.Error.Attribute, ofField) {
+		return nil
 	}
 	return f.Error
 }
@@ -186,7 +185,7 @@ func (f *form) read(q *site.Request) {
 	f.JSON, f.LinkSecret, f.LinkField, f.As = v("json"), v("secret"), v("field"), v("as")
 	for i := range f.Fields {
 		if n := &f.Fields[i]; !n.Secret {
-			n.Typed = v("value." + n.Name)
+			n.Typed = v(ofField + n.Name)
 		}
 	}
 	if n, err := strconv.ParseInt(v("edition"), 10, 64); err == nil {
@@ -292,7 +291,7 @@ func (f *form) setValue(q *site.Request, c *backend.Change) error {
 	if q.R.PostFormValue("generate") != "" {
 		c.Generate = &backend.Generate{}
 		for name, typed := range q.R.PostForm {
-			isValue := name == "value" || strings.HasPrefix(name, "value.")
+			isValue := name == "value" || strings.HasPrefix(name, ofField)
 			if isValue && strings.Join(typed, "") != "" {
 				return backend.Errorf(backend.CodeInvalid, "a value was typed, and one is to be generated").
 					WithHint("leave the value empty, or do not generate one").At("value")
@@ -302,6 +301,10 @@ func (f *form) setValue(q *site.Request, c *backend.Change) error {
 	}
 	if len(f.Fields) > 0 && q.R.PostFormValue("raw") == "" {
 		value, given, err := valueOf(f.Fields, q.R.PostFormValue)
+		for i := range f.Fields {
+			n := &f.Fields[i]
+			n.Missing = (given || f.New) && n.Required && q.R.PostFormValue(ofField+n.Name) == ""
+		}
 		if err != nil || !given {
 			return err
 		}

@@ -21,6 +21,7 @@ type field struct {
 	Secret                   bool   // what is typed is masked, and not shown again
 	Long                     bool   // has several lines
 	Typed                    string // of a field that is not secret
+	Missing                  bool   // it is required, and was left empty
 }
 
 // schema is what a form takes from a JSON Schema. The backend checks the value against all of it.
@@ -134,12 +135,29 @@ func membersOf(object json.RawMessage) []string {
 	return names
 }
 
+// ofField begins the attribute of an error about one field of a value. The name of the field follows.
+const ofField = "value."
+
+// AtField returns what is wrong with a field of the value. The backend says what is wrong with the whole value, in
+// words: only a field that is missing is known then.
+func (f form) AtField(of field) string {
+	if f.At("value") != "" && of.Missing {
+		return site.Text("edit.missing")
+	}
+	return f.At(ofField + of.Name)
+}
+
+// Missing reports whether a required field of the value was left empty.
+func (f form) Missing() bool {
+	return slices.ContainsFunc(f.Fields, func(of field) bool { return of.Missing })
+}
+
 // valueOf makes the value of a typed secret from the fields of its form. It is not given if all fields are empty.
 func valueOf(fields []field, typed func(string) string) (value []byte, given bool, err error) {
 	var b bytes.Buffer
 	b.WriteByte('{')
 	for _, f := range fields {
-		text := strings.ReplaceAll(typed("value."+f.Name), "\r\n", "\n")
+		text := strings.ReplaceAll(typed(ofField+f.Name), "\r\n", "\n")
 		if text == "" {
 			continue
 		}
@@ -150,7 +168,7 @@ func valueOf(fields []field, typed func(string) string) (value []byte, given boo
 			}
 		} else if !json.Valid(member) {
 			return nil, false, backend.Errorf(backend.CodeInvalid, "the field %s is not valid", backend.Quote(f.Name)).
-				WithHint("%s", site.Text("edit.kind."+f.Kind)).At("value")
+				WithHint("%s", site.Text("edit.kind."+f.Kind)).At(ofField + f.Name)
 		}
 		if given {
 			b.WriteByte(',')
@@ -207,7 +225,7 @@ func check(q *site.Request) error {
 		}
 	}
 	if err != nil {
-		if e := backend.AsError(err); e.Attribute == "value" {
+		if e := backend.AsError(err); e.Attribute == "value" || strings.HasPrefix(e.Attribute, ofField) {
 			p.Data = e
 		}
 	} else {

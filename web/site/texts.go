@@ -183,6 +183,7 @@ var texts = map[string]string{
 	"edit.restart": "What uses this entry may need a restart to get the new value:",
 	"edit.draft":   "Put this into a draft instead", "edit.draft.name": "Name of the draft",
 	"edit.draft.hint":  "A draft keeps changes until somebody deploys all of them. Leave empty to change at once.",
+	"edit.missing":     "This field is required.",
 	"edit.kind.number": "write a number", "edit.kind.boolean": "choose yes or no", "edit.kind.json": "write valid JSON",
 
 	"visibility.masked":     "Masked: people can reveal it, and each reveal is recorded",

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package web_test
+
+import (
+	"maps"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// mistake checks that the field of a page has the focus, and is described by its error.
+func (a answer) mistake(t *testing.T, field, text string) {
+	t.Helper()
+	a.lacks(t, canary)
+	tag := regexp.MustCompile(`<(?:input|textarea|select)[^>]* name="` + field + `"[^>]*>`).FindString(a.body)
+	by := regexp.MustCompile(`aria-describedby="(?:[^" ]* )?([^" ]+-error)"`).FindStringSubmatch(tag)
+	if by == nil || !strings.Contains(tag, `aria-invalid="true"`) || !strings.Contains(tag, " autofocus") {
+		t.Fatalf("the field %s is not marked: %s", field, tag)
+	}
+	at := regexp.MustCompile(`id="` + by[1] + `" role="alert">([^<]*)`).FindStringSubmatch(a.body)
+	if at == nil || at[1] == "" || !strings.Contains(at[1], text) || strings.Count(a.body, " autofocus") != 1 {
+		t.Fatalf("the error of the field %s is %q, want %q", field, at, text)
+	}
+}
+
+// TestMistakesHaveTheFocus sends forms with a mistake. The field has the focus, and is described by its error.
+func TestMistakesHaveTheFocus(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	secret := url.Values{"name": {"fresh"}, "value": {canary}, "scope": {"project"}}
+	value := url.Values{"name": {"fresh"}, "as": {"json"}, "json": {"1"}, "scope": {"project"}}
+	for _, wrong := range []struct {
+		page, field, typed string
+		form               url.Values
+	}{{"new", "name", "a b", secret}, {"new", "value", "", secret}, {"new", "expires", "x", secret},
+		{"new", "rotation", "x", secret}, {"new", "labels", "novalue", secret}, {"new", "scope", "app/", secret},
+		{"new", "visibility", "hidden", secret}, {"new", "draft", "a b", secret},
+		{"new-value", "json", "{", value}, {"new-value", "name", "", value}} {
+		form := maps.Clone(wrong.form)
+		form.Set(wrong.field, wrong.typed)
+		d.post("/ui/p/default/e/dev/"+wrong.page, form).is(t, 422).mistake(t, wrong.field, "")
+	}
+}
