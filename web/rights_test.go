@@ -146,3 +146,46 @@ func TestReviewOfADraftIsForWhoOnlyLooks(t *testing.T) {
 	d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200)
 	d.get("/ui/p/default/drafts/release").is(t, 200, "next").lacks(t, "permission denied", "Deploy all")
 }
+
+// TestDraftOffersWhatItsReaderMayDo has drafts with changes in an environment that an editor of another one may not see.
+func TestDraftOffersWhatItsReaderMayDo(t *testing.T) {
+	d, _ := newServers(t)
+	root, _ := d.newToken("root", backend.RoleAdmin, backend.Person)
+	d.must(environment("test"))
+	for draft, changes := range map[string][]backend.Change{"hidden": {secret("test", "one", canary)},
+		"mixed":   {secret("dev", "two", canary), secret("test", "three", canary)},
+		"visible": {secret("dev", "four", canary)}, "empty": {secret("dev", "five", canary)}} {
+		if _, err := d.service.Apply(t.Context(), backend.ChangeSet{Draft: draft, Changes: changes}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	staged, err := d.service.Query(t.Context(), backend.Query{Kind: backend.KindDraftChange, Project: "default",
+		Draft: "empty"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindDraftChange, ID: staged.Objects[0].ID})
+	editor, _ := d.newToken("bea", backend.RoleNone, backend.Person)
+	d.must(bind("bea-1", "editor", "bea", backend.Where{Project: "default", Environment: "dev"}))
+	for _, c := range []struct {
+		who, draft, want string
+	}{{editor, "hidden", "none"}, {editor, "mixed", "two maynot"}, {editor, "visible", "four deploy discard"},
+		{editor, "empty", "none"}, {root, "hidden", "one deploy discard"}, {root, "mixed", "two three deploy discard"},
+		{root, "empty", "none discard"}} {
+		d.browser, d.base = newBrowser(), ""
+		d.post("/ui/sign-in", url.Values{"code": {c.who}}).is(t, 200)
+		page := d.get("/ui/p/default/drafts/"+c.draft).is(t, 200)
+		page.lacks(t, "permission denied")
+		var shown []string
+		for _, text := range [][2]string{{"none", "no changes that you may see"}, {"one", "<bdi>one<"},
+			{"two", "<bdi>two<"}, {"three", "<bdi>three<"}, {"four", "<bdi>four<"}, {"deploy", `value="deploy"`},
+			{"discard", `value="discard"`}, {"maynot", "You may not deploy"}} {
+			if strings.Contains(page.body, text[1]) {
+				shown = append(shown, text[0])
+			}
+		}
+		if got := strings.Join(shown, " "); got != c.want {
+			t.Errorf("the draft %s of %.10s shows %q, want %q", c.draft, c.who, got, c.want)
+		}
+	}
+}

@@ -55,6 +55,8 @@ type difference struct {
 	Stale bool
 	Tried bool // a trial has been made: the person may try changes
 	Error *backend.Error
+	// Deploys and Discards say whether the person may. A draft can have changes that the person may not see.
+	Deploys, Discards bool
 }
 
 // draftOf returns the draft of the path.
@@ -83,11 +85,14 @@ func review(q *site.Request, failed *backend.Error) error {
 	if err != nil {
 		return err
 	}
-	trial, err := try(q, place.At(""), d.Draft, len(changes))
+	trial, err := try(q, backend.OpDeploy, d.Draft, len(changes))
 	if err != nil {
 		return err
 	}
 	d.Tried = trial != nil
+	if err := d.offer(q, place, len(changes)); err != nil {
+		return err
+	}
 	for _, c := range changes {
 		l := line{Change: c, Problem: c.Staged.Stale}
 		if l.Problem != "" {
@@ -117,20 +122,33 @@ func review(q *site.Request, failed *backend.Error) error {
 	return q.Render(draftPage, p)
 }
 
-// try returns what a deployment would do; nil for a person who may not try changes.
-func try(q *site.Request, at backend.Place, draft backend.Object, changes int) (*backend.Outcome, error) {
+// offer decides which buttons the page has. An empty draft and one whose changes are all hidden have the same page.
+func (d *difference) offer(q *site.Request, place *site.Place, changes int) error {
+	if !q.May(backend.OpDeploy, backend.KindDraft, place.At("")) {
+		return nil
+	}
+	if changes == 0 {
+		d.Discards = q.MayDeployAll(place)
+		return nil
+	}
+	discarded, err := try(q, backend.OpDelete, d.Draft, changes)
+	d.Deploys, d.Discards = d.Tried, discarded != nil
+	return err
+}
+
+// try returns what a change of a draft would do; nil for a person who may not make it.
+func try(q *site.Request, op backend.Op, draft backend.Object, changes int) (*backend.Outcome, error) {
 	if changes == 0 {
 		return nil, nil
 	}
 	out, err := q.Apply(backend.ChangeSet{DryRun: true, Changes: []backend.Change{
-		{Op: backend.OpDeploy, Kind: backend.KindDraft, ID: draft.ID}}})
+		{Op: op, Kind: backend.KindDraft, ID: draft.ID}}})
 	switch {
 	case errors.Is(err, backend.ErrDenied):
 		return nil, nil
 	case err != nil:
 		return nil, err
-	case out[0].Err != nil && errors.Is(out[0].Err, backend.ErrDenied) &&
-		!q.May(backend.OpDeploy, backend.KindDraft, at):
+	case out[0].Err != nil && errors.Is(out[0].Err, backend.ErrDenied):
 		return nil, nil // who only looks at the page has done nothing wrong
 	}
 	return &out[0], nil

@@ -143,6 +143,12 @@ func (q *Request) MayAudit(project string) bool {
 	return may != nil && may.May(backend.RightAudit, backend.Place{Project: project})
 }
 
+// MayDeployAll reports whether the person may deploy changes of every secret and value of a project.
+func (q *Request) MayDeployAll(p *Place) bool {
+	may := q.may()
+	return may != nil && may.May(backend.RightDeploy, p.At(backend.AnyEnvironment))
+}
+
 // MaySee reports whether the person may list the secrets of a project, or some of them.
 func (q *Request) MaySee(project string) bool {
 	may := q.may()
