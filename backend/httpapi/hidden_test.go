@@ -188,7 +188,7 @@ func (p *places) fill(admin backend.Service) {
 		}
 		p.hidden[kind] = found.Objects[0].ID
 	}
-	withoutID := []string{"record", "version", "entry", "usage"} // no request names one by an id
+	withoutID := []string{"record", "version", "entry", "usage", "scope"} // no request names one by an id
 	for _, kind := range p.enum("Kind") {
 		if p.hidden[backend.Kind(kind)] == "" && !slices.Contains(withoutID, kind) {
 			p.t.Errorf("there is no hidden object of kind %s", kind)
