@@ -147,7 +147,8 @@ func TestReviewOfADraftIsForWhoOnlyLooks(t *testing.T) {
 	d.get("/ui/p/default/drafts/release").is(t, 200, "next").lacks(t, "permission denied", "Deploy all")
 }
 
-// TestDraftOffersWhatItsReaderMayDo has drafts with changes in an environment that an editor of another one may not see.
+// TestDraftOffersWhatItsReaderMayDo has drafts with changes in an environment that an editor of another one may not
+// see.
 func TestDraftOffersWhatItsReaderMayDo(t *testing.T) {
 	d, _ := newServers(t)
 	root, _ := d.newToken("root", backend.RoleAdmin, backend.Person)

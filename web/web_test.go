@@ -624,7 +624,8 @@ func TestTypedSecretHasAFormOfItsFields(t *testing.T) {
 	v["value.username"], v["value.port"] = []string{"shop"}, []string{"five"}
 	d.post(add, v).is(t, 422).mistake(t, "value.port", "write a number")
 	v["value.port"] = []string{"70000"} // the backend says what is wrong with the whole value
-	d.post(add, v).is(t, 422, `<fieldset aria-describedby="value-error"`, `id="value-error" role="alert" tabindex="-1" autofocus`).
+	d.post(add, v).is(t, 422, `<fieldset aria-describedby="value-error"`,
+		`id="value-error" role="alert" tabindex="-1" autofocus`).
 		lacks(t, canary, "This field is required.")
 	v["value.port"] = []string{"5432"}
 	check := url.Values{"environment": {"dev"}}

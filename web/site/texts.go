@@ -227,7 +227,8 @@ var texts = map[string]string{
 	"drafts.review.lead": "What the deployment would do. No value is shown, and either all changes are made or none.",
 	"drafts.difference":  "Changes of the draft", "drafts.change": "Change", "drafts.same": "no difference",
 	"drafts.maynot": "You may not deploy all changes of this draft.",
-	"drafts.drop":   "Leave out %s", "drafts.nothing": "The draft has no changes that you may see.", "drafts.deploy": "Deploy all changes",
+	"drafts.drop":   "Leave out %s", "drafts.nothing": "The draft has no changes that you may see.",
+	"drafts.deploy":  "Deploy all changes",
 	"drafts.refresh": "Accept the present state", "drafts.discard": "Discard the draft",
 	"drafts.stale": "stale: the object %s since the change was staged",
 
