@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
 // mistake checks that the field of a page has the focus, and is described by its error.
@@ -42,4 +44,28 @@ func TestMistakesHaveTheFocus(t *testing.T) {
 		form.Set(wrong.field, wrong.typed)
 		d.post("/ui/p/default/e/dev/"+wrong.page, form).is(t, 422).mistake(t, wrong.field, "")
 	}
+}
+
+// TestNoticesSayWhatHappened opens links that claim that something was done, and sends forms.
+func TestNoticesSayWhatHappened(t *testing.T) {
+	d, _ := newServers(t)
+	root, _ := d.newToken("root", backend.RoleAdmin, backend.Person)
+	viewer, _ := d.newToken("eve", backend.RoleViewer, backend.Person)
+	d.post("/ui/sign-in", url.Values{"code": {root}}).is(t, 200)
+	const list = "/ui/p/default/e/dev"
+	for _, done := range []string{"deleted", "saved", "confirmed", "deployed"} {
+		d.get(list+"?done="+done).lacks(t, "notice good")
+	}
+	d.post(list+"/new", url.Values{"name": {"fresh"}, "value": {canary}}).is(t, 200, "notice good", "Created.")
+	d.get(list).lacks(t, "notice good")
+	o := d.object(backend.KindSecret, "db_password")
+	d.post(d.path(o, "/reveal"), url.Values{"do": {"copy"}}).is(t, 200, "Copy the value now").lacks(t, canary)
+	restricted := secret("dev", "hidden", canary)
+	restricted.Visibility = ptr(backend.Restricted)
+	never := d.must(restricted)[0].Object
+	d.post(d.path(never, "/reveal"), url.Values{"do": {"copy"}}).is(t, 403).lacks(t, "Confirmed.", canary)
+	d.browser, d.base = newBrowser(), ""
+	d.post("/ui/sign-in", url.Values{"code": {viewer}}).is(t, 200)
+	d.post(d.path(o, "/reveal"), url.Values{"do": {"copy"}}).is(t, 403).lacks(t, "Confirmed.", canary)
+	d.get(d.path(o, "")).lacks(t, "Confirmed.")
 }

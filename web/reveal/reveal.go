@@ -74,11 +74,14 @@ func show(q *site.Request) error {
 		p.Data = d
 		return q.RenderStatus(site.StatusOfConfirmation(err), page, p)
 	}
-	if d.Copies && !asJSON {
+	if d.Copies && !asJSON && q.MayReveal(place, o) && o.Visibility != backend.Restricted {
 		// A page cannot copy by itself, and must not show the value instead.
 		return q.Redirect(d.Back, "confirmed")
 	}
 	value, err := valueOf(q, o)
+	if err == nil && d.Copies && !asJSON {
+		err = backend.Errorf(backend.CodeDenied, "permission denied") // the rights have changed meanwhile
+	}
 	if err != nil {
 		return err
 	}

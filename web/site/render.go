@@ -181,8 +181,9 @@ func (q *Request) RenderPart(t Template, name string, p Page) error {
 
 func (q *Request) draw(t Template, name string, p Page) {
 	v := view{Page: p, Principal: q.Principal, Version: q.Version, Path: q.R.URL.Path, q: q}
-	if done := q.R.URL.Query().Get("done"); done != "" && HasText("done."+done) {
-		v.Done = Text("done." + done)
+	if name == "layout" && q.Session != nil && q.Session.Done != "" && q.R.Method == http.MethodGet {
+		v.Done = Text("done." + q.Session.Done)
+		q.noteDone("")
 	}
 	q.W.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if err := t().ExecuteTemplate(q.W, name, v); err != nil {

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -87,14 +86,22 @@ func (q *Request) Change(c backend.Change) (backend.Outcome, error) {
 func NewForm() string { return rand.Text() }
 
 // Redirect answers a form with another page, so that going back or reloading does not send it again. done is the key of
-// a text that says what was done; "" for none.
+// a text that says what was done, on the next page; "" for none.
 func (q *Request) Redirect(path, done string) error {
 	if done != "" {
-		path += "?" + url.Values{"done": {done}}.Encode()
+		q.noteDone(done)
 	}
 	q.W.Header().Set("Location", q.URL(path))
 	q.W.WriteHeader(http.StatusSeeOther)
 	return nil
+}
+
+// noteDone keeps in the session what a form has done; "" for what a page has shown.
+func (q *Request) noteDone(done string) {
+	q.Session.Done = done
+	if err := q.write(q.R, q.W, q.Session); err != nil {
+		q.Log.Warn("keeping what a form has done", "error", err) // the form has done it all the same
+	}
 }
 
 // IsPart reports whether only a part of the page, with this id, is asked for.

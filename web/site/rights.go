@@ -156,7 +156,10 @@ func (q *Request) MaySee(project string) bool {
 }
 
 // MayReveal reports whether the person may have the value of a secret shown.
-func (v view) MayReveal(o backend.Object) bool {
-	may := v.q.may()
-	return may != nil && may.May(backend.RightReveal, v.Place.PlaceOf(o))
+func (v view) MayReveal(o backend.Object) bool { return v.q.MayReveal(v.Place, o) }
+
+// MayReveal reports whether the person may have the value of a secret of the project shown.
+func (q *Request) MayReveal(p *Place, o backend.Object) bool {
+	may := q.may()
+	return may != nil && may.May(backend.RightReveal, p.PlaceOf(o))
 }

@@ -39,6 +39,9 @@ type Session struct {
 	Part string `json:"part,omitempty"`
 	// Trust is the id of the trust at whose issuer the person has signed in; "" for a credential that was typed.
 	Trust string `json:"trust,omitempty"`
+	// Done is the key of a text that says what the last form has done. The next page shows it once. It is here and not in
+	// an address, so that no link can say that something was done.
+	Done string `json:"done,omitempty"`
 }
 
 func newSession(kept string, now time.Time, secure bool) *Session {
