@@ -58,6 +58,8 @@ func TestAccessSaysWhoMayDoWhatAndWhy(t *testing.T) {
 		}
 	}
 	d.get("/ui/access?at=default/nowhere").is(t, 200, "does not exist")
+	d.get("/ui/access?at=nowhere").is(t, 200, "project &#34;nowhere&#34; does not exist")
+	d.get("/ui/access?right=zz").is(t, 200, "right &#34;zz&#34; is not valid")
 	d.get(d.path(d.object(backend.KindSecret, "db_password"), "")).is(t, 200, "Who may have the value", ">ada<",
 		"binding team-dev, for group team")
 

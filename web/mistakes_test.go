@@ -69,3 +69,16 @@ func TestNoticesSayWhatHappened(t *testing.T) {
 	d.post(d.path(o, "/reveal"), url.Values{"do": {"copy"}}).is(t, 403).lacks(t, "Confirmed.", canary)
 	d.get(d.path(o, "")).lacks(t, "Confirmed.")
 }
+
+// TestWhoSeesNoProjectLearnsWhatToDo opens the page Projects with a token without a right, and without projects.
+func TestWhoSeesNoProjectLearnsWhatToDo(t *testing.T) {
+	d, _ := newServers(t)
+	root, _ := d.newToken("root", backend.RoleAdmin, backend.Person)
+	none, _ := d.newToken("eve", backend.RoleNone, backend.Person)
+	d.post("/ui/sign-in", url.Values{"code": {root}}).is(t, 200)
+	d.get("/ui/projects").is(t, 200).lacks(t, "No project that you may see")
+	d.browser, d.base = newBrowser(), ""
+	d.post("/ui/sign-in", url.Values{"code": {none}}).is(t, 200)
+	d.get("/ui/projects").is(t, 200, "No project that you may see", "Ask a person with the role admin").
+		lacks(t, "default", "Add a project")
+}

@@ -110,6 +110,10 @@ func list(q *site.Request) error {
 // answer selects the reasons that the question asks for.
 func (f question) answer(q *site.Request, all []access.Assignment) ([]access.Assignment, error) {
 	at := backend.Place{Scope: backend.ProjectScope, Name: f.Name}
+	if f.Right != "" && !slices.Contains(backend.Rights, backend.Right(f.Right)) {
+		return nil, backend.Errorf(backend.CodeInvalid, "right %s is not valid", backend.Quote(f.Right)).
+			WithHint("choose a right from the list")
+	}
 	if f.At != "" {
 		var err error
 		if at, err = placeOf(q, f.At); err != nil {
@@ -142,7 +146,12 @@ func placeOf(q *site.Request, text string) (backend.Place, error) {
 	at := backend.Place{Project: project, Environment: environment, Scope: backend.ProjectScope}
 	if environment == "" {
 		at.Scope = ""
-		return at, nil
+		known, err := q.Query(backend.Query{Kind: backend.KindProject, Name: project})
+		if err == nil && len(known.Objects) == 0 {
+			err = backend.Errorf(backend.CodeNotFound, "project %s does not exist", backend.Quote(project)).
+				WithHint("choose a place from the list")
+		}
+		return at, err
 	}
 	all, err := q.List(backend.Query{Kind: backend.KindEnvironment, Project: project})
 	if err != nil {

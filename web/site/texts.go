@@ -209,6 +209,8 @@ var texts = map[string]string{
 	"deleted.none.lead": "Deleted environments, secrets and values are here until their recovery window ends.",
 
 	"projects.title": "Projects", "projects.lead": "Each project has its own environments, quota and rules.",
+	"projects.none": "No project that you may see", "projects.none.add": "Add a project below.",
+	"projects.none.ask":       "Ask a person with the role admin for a role in a project.",
 	"projects.noenvironments": "no environments yet", "projects.new": "Add project",
 	"projects.newenvironment": "Add environment",
 
