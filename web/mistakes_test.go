@@ -82,3 +82,15 @@ func TestWhoSeesNoProjectLearnsWhatToDo(t *testing.T) {
 	d.get("/ui/projects").is(t, 200, "No project that you may see", "Ask a person with the role admin").
 		lacks(t, "default", "Add a project")
 }
+
+// TestSearchThatIsTooLongIsReportedAtTheField searches for more bytes than the backend accepts, but for fewer characters.
+func TestSearchThatIsTooLongIsReportedAtTheField(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	long := "/ui/p/default/e/dev?q=" + url.QueryEscape(strings.Repeat("é", 200))
+	d.get(long).is(t, 422, "éé").mistake(t, "q", "the limit is 256")
+	r := d.request("GET", long, nil)
+	r.Header.Set("HX-Request", "true")
+	r.Header.Set("HX-Target", "results")
+	d.send(r).is(t, 200, `id="results"`, `id="q-error" role="alert"`, "the limit is 256").lacks(t, "<html")
+}

@@ -5,6 +5,7 @@ package entries
 
 import (
 	"embed"
+	"net/http"
 	"net/url"
 	"strconv"
 
@@ -109,6 +110,15 @@ type list struct {
 	Total, From, To, Last int
 	Types                 []backend.Object
 	Known                 int // environments of the project
+	Error                 *backend.Error
+}
+
+// AtSearch returns what is wrong with the text of the search.
+func (l list) AtSearch() string {
+	if l.Error == nil {
+		return ""
+	}
+	return l.Error.Error()
 }
 
 // Previous and Following return the numbers of the neighbouring pages; 0 for none.
@@ -147,14 +157,22 @@ func show(q *site.Request) error {
 		return err
 	}
 	p.Data = l
+	if l.Error != nil {
+		return q.RenderStatus(http.StatusUnprocessableEntity, page, p)
+	}
 	return q.Render(page, p)
 }
 
 // load reads the entries of the page.
 func (l *list) load(q *site.Request, place *site.Place) error {
+	l.Last = 1
 	got, err := q.Query(backend.Query{Kind: backend.KindEntry, Project: place.Project.Name,
 		Environment: place.Environment, Search: l.Search, Type: l.Type, Scope: l.Scope, Sort: l.Sort,
 		Descending: l.Down, Offset: (l.Number - 1) * pageSize, Limit: pageSize, LastResolved: true})
+	if e := backend.AsError(err); err != nil && e.Attribute == "search" {
+		l.Error = e
+		return nil
+	}
 	if err != nil {
 		return err
 	}
