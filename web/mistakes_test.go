@@ -83,7 +83,8 @@ func TestWhoSeesNoProjectLearnsWhatToDo(t *testing.T) {
 		lacks(t, "default", "Add a project")
 }
 
-// TestSearchThatIsTooLongIsReportedAtTheField searches for more bytes than the backend accepts, but for fewer characters.
+// TestSearchThatIsTooLongIsReportedAtTheField searches for more bytes than the backend accepts, but for fewer
+// characters.
 func TestSearchThatIsTooLongIsReportedAtTheField(t *testing.T) {
 	d := newDashboard(t)
 	d.signIn()
