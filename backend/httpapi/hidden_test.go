@@ -402,7 +402,7 @@ func (p *places) askRefused(role backend.Role, token, path string, q question, h
 var (
 	requestIDs = regexp.MustCompile(`"request_id":\s*"[^"]*"`)
 	newIDs     = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}`)
-	times      = regexp.MustCompile(`\d{4}-\d{2}-\d{2}T[0-9:.]+Z`)
+	times      = regexp.MustCompile(`\d{4}-\d{2}-\d{2}T[0-9:.]+Z|"(revision|edition)":\d{16}\b`) // of drafts, too
 )
 
 func (p *places) compare(role backend.Role, path string, q question, body any, status int, hidden []byte, other int,
