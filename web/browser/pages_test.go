@@ -104,6 +104,27 @@ func TestPagesAreForEverybody(t *testing.T) {
 	}
 }
 
+// keepsWords checks that the tables of the open page clip no label, and break no short word of labels and times.
+func (p *person) keepsWords(name string) {
+	p.Helper()
+	if name == "audit" {
+		evaluate[string](p, `document.querySelector("td .tag.good").textContent = "unauthenticated"`)
+	}
+	for _, broken := range evaluate[[]string](p, `Array.from(document.querySelectorAll("td .tag, td time"))
+		.filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflow !== "visible" ||
+			[e, ...e.querySelectorAll("*")]
+			.flatMap(x => Array.from(x.childNodes).filter(n => n.nodeType === 3))
+			.some(n => Array.from(n.data.matchAll(/[a-z]{2,16}/gi)).some(m => {
+				const r = document.createRange();
+				r.setStart(n, m.index);
+				r.setEnd(n, m.index + m[0].length);
+				return new Set(Array.from(r.getClientRects(), b => Math.round(b.top))).size > 1;
+			})))
+		.map(e => e.outerHTML.slice(0, 160))`) {
+		p.Errorf("page %s, 360 pixels: a label is clipped or a word is broken: %s", name, broken)
+	}
+}
+
 // check checks the page that is open.
 func (p *person) check(name, axe string) {
 	p.Helper()
@@ -127,6 +148,7 @@ func (p *person) check(name, axe string) {
 	p.picture(name)
 	p.width(360)
 	p.coversNothing()
+	p.keepsWords(name)
 	p.screenshot(name + "-narrow")
 	if wide := evaluate[int](p, `document.documentElement.scrollWidth`); wide > 360 {
 		p.Errorf("page %s is %d pixels wide in a window of 360: %s", name, wide, evaluate[string](p,
