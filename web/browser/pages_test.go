@@ -104,13 +104,13 @@ func TestPagesAreForEverybody(t *testing.T) {
 	}
 }
 
-// keepsWords checks that the tables of the open page clip no label, and break no short word of labels and times.
+// keepsWords checks that the tables of the open page clip no label, and break no short word.
 func (p *person) keepsWords(name string) {
 	p.Helper()
 	if name == "audit" {
 		evaluate[string](p, `document.querySelector("td .tag.good").textContent = "unauthenticated"`)
 	}
-	for _, broken := range evaluate[[]string](p, `Array.from(document.querySelectorAll("td .tag, td time"))
+	for _, broken := range evaluate[[]string](p, `Array.from(document.querySelectorAll("td .tag, td time, td .only-narrow"))
 		.filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflow !== "visible" ||
 			[e, ...e.querySelectorAll("*")]
 			.flatMap(x => Array.from(x.childNodes).filter(n => n.nodeType === 3))
