@@ -101,7 +101,7 @@ func TestPlanReportsWhatTheServerDoesWrong(t *testing.T) {
 		}, `incomplete\s+body`},
 		"no answer": {func(http.ResponseWriter, *http.Request) {
 			<-hang
-		}, `longer\s+than\s+its\s+timeout|cannot\s+be\s+reached`},
+		}, `does\s+not\s+answer:\s+2\s+attempts\s+of\s+300ms`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			acctest.New(t)
