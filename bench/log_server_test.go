@@ -24,22 +24,17 @@ import (
 func BenchmarkServerPutsWithTheLog(b *testing.B) {
 	token, hash := access.NewToken()
 	plain, logged := newLogServer(b, hash, false), newLogServer(b, hash, true)
-	costs, rates := map[int][]float64{}, map[int][]float64{}
+	costs := logCosts{map[int][]float64{}, map[int][]float64{}}
 	for b.Loop() {
 		for range serverRounds {
 			for _, clients := range []int{1, serverClients} {
 				rateWith, with := load(b, logged, token, clients, putOf)
 				rateWithout, without := load(b, plain, token, clients, putOf)
-				costs[clients] = append(costs[clients], with/without)
-				rates[clients] = append(rates[clients], rateWithout/rateWith)
+				costs.add(clients, rateWithout/rateWith, with/without)
 			}
 		}
 	}
-	b.ReportMetric(median(rates[1]), "x-without-1-client")
-	b.ReportMetric(median(rates[serverClients]), "x-without")
-	b.ReportMetric(median(costs[1]), "x-cpu-without-1-client")
-	b.ReportMetric(median(costs[serverClients]), "x-cpu-without")
-	b.ReportMetric(0, "ns/op")
+	costs.report(b)
 }
 
 // The environment variables of a process that serves a backend with or without records of changes.

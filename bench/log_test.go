@@ -51,24 +51,35 @@ func BenchmarkPutsWithTheLog(b *testing.B) {
 			with := engine.Options{KMSKey: key, Authorizer: access.NewDirectory(), Record: audit.NewChanges(nil)}
 			without := engine.Options{KMSKey: key, Authorizer: access.NewDirectory()}
 			logged, plain := engine.New(parts.Store, parts.Keys, with), engine.New(parts.Store, parts.Keys, without)
-			ratios, ofCPU := map[int][]float64{}, map[int][]float64{}
+			costs := logCosts{map[int][]float64{}, map[int][]float64{}}
 			for b.Loop() {
 				for range serverRounds {
 					for _, n := range []int{1, serverClients} {
 						with, cpuWith := putTime(b, logged, n)
 						without, cpuWithout := putTime(b, plain, n)
-						ratios[n] = append(ratios[n], with/without)
-						ofCPU[n] = append(ofCPU[n], cpuWith/cpuWithout)
+						costs.add(n, with/without, cpuWith/cpuWithout)
 					}
 				}
 			}
-			b.ReportMetric(median(ratios[1]), "x-without-1-client")
-			b.ReportMetric(median(ratios[serverClients]), "x-without")
-			b.ReportMetric(median(ofCPU[1]), "x-cpu-without-1-client")
-			b.ReportMetric(median(ofCPU[serverClients]), "x-cpu-without")
-			b.ReportMetric(0, "ns/op")
+			costs.report(b)
 		})
 	}
+}
+
+// logCosts are the costs of puts with the log, as ratios to puts without it, by the number of clients.
+type logCosts struct{ time, cpu map[int][]float64 }
+
+func (l logCosts) add(clients int, time, cpu float64) {
+	l.time[clients], l.cpu[clients] = append(l.time[clients], time), append(l.cpu[clients], cpu)
+}
+
+// report reports the medians.
+func (l logCosts) report(b *testing.B) {
+	b.ReportMetric(median(l.time[1]), "x-without-1-client")
+	b.ReportMetric(median(l.time[serverClients]), "x-without")
+	b.ReportMetric(median(l.cpu[1]), "x-cpu-without-1-client")
+	b.ReportMetric(median(l.cpu[serverClients]), "x-cpu-without")
+	b.ReportMetric(0, "ns/op")
 }
 
 // putTime returns the seconds in which clients together put 320 new versions, and the seconds of processor time.

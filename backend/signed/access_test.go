@@ -41,16 +41,22 @@ func (t readingTx) Tokens(ctx context.Context) ([]store.Token, error) {
 	return out, err
 }
 
-// Each deletion of a binding is compared with the sum of all of them. A transaction reads them once for that, and its
-// own writes count.
-func TestATransactionReadsTheBindingsOnce(t *testing.T) {
-	const many = 300
+// openReading opens a signed store, and returns the store below, which counts.
+func openReading(t *testing.T) (*signed.Store, *readingStore) {
 	reading := &readingStore{}
 	s := openOver(t, t.TempDir(), func(database store.Store) store.Store {
 		reading.Store = database
 		return reading
 	}).(*signed.Store)
-	defer s.Close()
+	t.Cleanup(func() { _ = s.Close() }) // nothing is read afterwards
+	return s, reading
+}
+
+// Each deletion of a binding is compared with the sum of all of them. A transaction reads them once for that, and its
+// own writes count.
+func TestATransactionReadsTheBindingsOnce(t *testing.T) {
+	const many = 300
+	s, reading := openReading(t)
 	binding := func(i int, revision int64) store.Object {
 		return store.Object{Kind: backend.KindBinding, ID: fmt.Sprintf("id %03d", i), Project: stored.DeploymentKey,
 			Name: fmt.Sprintf("b%03d", i), Revision: revision, Attributes: []byte("{}")}
@@ -107,12 +113,7 @@ func TestATransactionReadsTheBindingsOnce(t *testing.T) {
 // Tokens are read once too. A set can create and delete thousands of them.
 func TestATransactionReadsTheTokensOnce(t *testing.T) {
 	const many = 200
-	reading := &readingStore{}
-	s := openOver(t, t.TempDir(), func(database store.Store) store.Store {
-		reading.Store = database
-		return reading
-	}).(*signed.Store)
-	defer s.Close()
+	s, reading := openReading(t)
 	token := func(i int) store.Token { return newToken(fmt.Sprintf("t%03d", i)) }
 	names := func(tx store.Tx) (out []string) {
 		tokens, err := tx.Tokens(t.Context())

@@ -76,7 +76,8 @@ func TestTokenIsStoredForItsEndpointOnly(t *testing.T) {
 	}
 }
 
-func TestTokenThatOthersCanReadIsRefused(t *testing.T) {
+// storeCanary stores a token in a new home. It skips where files have no mode bits.
+func storeCanary(t *testing.T, endpoint string) Tokens {
 	if runtime.GOOS == "windows" {
 		t.Skip("SKIPPED: Windows has no mode bits")
 	}
@@ -85,10 +86,15 @@ func TestTokenThatOthersCanReadIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const endpoint = "https://pouncet.example.com"
 	if err := tokens.Put(endpoint, StoredToken{Token: "CANARY"}); err != nil {
 		t.Fatal(err)
 	}
+	return tokens
+}
+
+func TestTokenThatOthersCanReadIsRefused(t *testing.T) {
+	const endpoint = "https://pouncet.example.com"
+	tokens := storeCanary(t, endpoint)
 	path, _, _ := tokens.path(endpoint)
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("mode %v, %v", info.Mode(), err)
@@ -96,7 +102,7 @@ func TestTokenThatOthersCanReadIsRefused(t *testing.T) {
 	if err := os.Chmod(path, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	_, err = tokens.Get(endpoint)
+	_, err := tokens.Get(endpoint)
 	if !errors.Is(err, backend.ErrDenied) || strings.Contains(err.Error(), "CANARY") {
 		t.Errorf("error %v", err)
 	}
@@ -119,18 +125,8 @@ func TestTokenThatOthersCanReadIsRefused(t *testing.T) {
 }
 
 func TestTokenInAFolderThatOthersCanWriteIsRefused(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("SKIPPED: Windows has no mode bits")
-	}
-	home(t)
-	tokens, err := OpenTokens()
-	if err != nil {
-		t.Fatal(err)
-	}
 	const endpoint = "https://pouncet.example.com"
-	if err := tokens.Put(endpoint, StoredToken{Token: "CANARY"}); err != nil {
-		t.Fatal(err)
-	}
+	tokens := storeCanary(t, endpoint)
 	for mode, refused := range map[os.FileMode]bool{0o777: true, 0o720: true, 0o702: true, 0o755: false, 0o700: false} {
 		if err := os.Chmod(tokens.folder, mode); err != nil {
 			t.Fatal(err)
